@@ -1,0 +1,1 @@
+"""Bytes to samples and back: decoding, levels, resampling, encoding."""

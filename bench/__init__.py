@@ -1,0 +1,1 @@
+"""Benchmarks: what the service and its engines do in how much time."""

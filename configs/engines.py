@@ -1,0 +1,63 @@
+"""Settings of the engines: which one a deployment runs, and with what."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from configs.strict import StrictModel
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class ToneSettings(StrictModel):
+    """The fake: a deterministic tone, for tests. Costs nothing and can misbehave on request."""
+
+    engine: Literal["tone"]
+    sample_rate_hz: int = Field(default=24_000, ge=8_000, le=48_000)
+    chunk_s: float = Field(default=0.2, gt=0, le=10)
+    """Seconds of audio in one chunk."""
+    delay_s: float = Field(default=0.0, ge=0, le=60)
+    """Pause before each chunk."""
+    events_file: Path | None = None
+    """Where one line per event is appended, so that a test sees what the engine did."""
+
+
+class PiperSettings(StrictModel):
+    """The embedded voice: Piper on the CPU, English and Malay."""
+
+    engine: Literal["piper"]
+    model: Path | None = None
+    """An ONNX voice with its ``.onnx.json`` beside it; by default the packaged CC0 voice."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """Threads of one inference."""
+    concurrency: int = Field(default=1, ge=1, le=16)
+    """Sentences that are spoken at once."""
+
+
+class MmsSettings(StrictModel):
+    """Meta MMS: one VITS checkpoint per language."""
+
+    engine: Literal["mms"]
+    models: dict[str, str] = Field(default={"ms": "facebook/mms-tts-zlm"}, min_length=1)
+    """Language code to a checkpoint: a local folder, or a hub id."""
+    device: Device = "auto"
+    hub: Literal["modelscope", "huggingface"] = "modelscope"
+    """Where a hub id is fetched from; never with MODELSCOPE_OFFLINE=1."""
+
+
+class CosyVoiceSettings(StrictModel):
+    """CosyVoice 2 or 3 by our own runtime."""
+
+    engine: Literal["cosyvoice"]
+    model_dir: Path
+    """A released CosyVoice2-0.5B or Fun-CosyVoice3-0.5B-2512 directory."""
+    device: Device = "auto"
+    precision: Precision = "auto"
+
+
+EngineSettings = Annotated[
+    ToneSettings | PiperSettings | MmsSettings | CosyVoiceSettings,
+    Field(discriminator="engine"),
+]

@@ -1,0 +1,80 @@
+"""Environment variables, read here and nowhere else."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+"""Where relative paths in a profile start."""
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+class EnvironmentVariableError(ValueError):
+    """A variable holds something that it cannot mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the process was told from outside.
+
+    ``CUDA_VISIBLE_DEVICES`` is not here: Ray reads it when it starts and hands each replica
+    its share.
+    """
+
+    name: str
+    """``ENVIRONMENT``: ``dev`` (default) or ``prod``; prod logs JSON."""
+
+    port: int | None
+    """``PORT``: the HTTP port, in place of the profile's."""
+
+    models_offline: bool
+    """``MODELSCOPE_OFFLINE``: true forbids every model download."""
+
+    @property
+    def is_production(self) -> bool:
+        """Whether ``ENVIRONMENT`` names production."""
+        return self.name == "prod"
+
+
+def read_environment(variables: Mapping[str, str] = os.environ) -> Environment:
+    """Read ``ENVIRONMENT``, ``PORT`` and ``MODELSCOPE_OFFLINE``.
+
+    Raises:
+        EnvironmentVariableError: a variable has no meaning; the message names it.
+    """
+    return Environment(
+        name=_environment_name(variables.get("ENVIRONMENT", "dev")),
+        port=_port(variables.get("PORT")),
+        models_offline=_flag("MODELSCOPE_OFFLINE", variables.get("MODELSCOPE_OFFLINE", "")),
+    )
+
+
+def resolve_path(path: Path) -> Path:
+    """Return ``path`` as an absolute path, relative ones counted from the project's root."""
+    return path if path.is_absolute() else PROJECT_ROOT / path
+
+
+def _environment_name(value: str) -> str:
+    known = {"dev": "dev", "development": "dev", "prod": "prod", "production": "prod"}
+    if value.lower() not in known:
+        raise EnvironmentVariableError(f"ENVIRONMENT={value!r}: use dev or prod")
+    return known[value.lower()]
+
+
+def _port(value: str | None) -> int | None:
+    if value is None or value == "":
+        return None
+    if not value.isdecimal() or not 1 <= int(value) <= 65535:
+        raise EnvironmentVariableError(f"PORT={value!r}: use a number from 1 to 65535")
+    return int(value)
+
+
+def _flag(name: str, value: str) -> bool:
+    if value.lower() in _TRUE:
+        return True
+    if value.lower() in _FALSE:
+        return False
+    raise EnvironmentVariableError(f"{name}={value!r}: use 1 or 0")

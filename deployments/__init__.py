@@ -1,0 +1,1 @@
+"""The Ray Serve deployments: queueing, cancellation, health and metrics around what works."""

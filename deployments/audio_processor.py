@@ -1,0 +1,132 @@
+"""The AudioProcessor: reference audio in, encoded speech out, with the engine in between.
+
+It calls the engine itself, because Ray cannot pass one deployment's stream into another call.
+Which engine that is, the ingress decides.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from audio.decode import ReferenceDecoder
+from audio.encode import Encoder, EncoderFactory
+from audio.ffmpeg import find_ffmpeg
+from audio.speech import SpeechShaper
+from configs.app import Audio, Logging
+from configs.environment import resolve_path
+from deployments.clips import ClipCache
+from deployments.engine_client import EngineHandle, open_engine
+from deployments.logs import start_logging
+from deployments.messages import (
+    REFUSALS,
+    Refused,
+    Speaking,
+    SpeechEnded,
+    SpeechJob,
+    SpeechMessage,
+    SpeechStarted,
+    WholeSpeech,
+)
+from deployments.metrics import SpeechMetrics
+from engines.protocol import Samples
+
+
+class AudioProcessor:
+    """Decodes references and encodes speech, each in FFmpeg children."""
+
+    def __init__(self, settings: Audio, logging: Logging) -> None:
+        start_logging(logging, "AudioProcessor")
+        binary = find_ffmpeg(resolve_path(settings.ffmpeg) if settings.ffmpeg else None)
+        rate_hz = settings.sample_rate_hz
+        self._rate_hz = rate_hz
+        self._metrics = SpeechMetrics()
+        decoder = ReferenceDecoder(binary, settings.reference, rate_hz)
+        self._clips = ClipCache(decoder, settings.reference, rate_hz, self._metrics)
+        self._encoders = EncoderFactory(binary, rate_hz, settings.encode_timeout_s)
+        self._engines: dict[Any, EngineHandle] = {}
+
+    async def speak(
+        self, job: SpeechJob, engine: EngineHandle
+    ) -> AsyncGenerator[SpeechMessage, None]:
+        """Do ``job`` with ``engine``, as a stream: ``SpeechStarted``, bytes, ``SpeechEnded``.
+
+        A refusal is the only message. A later failure ends the stream with an exception.
+        """
+        messages = self._speak(job, engine, whole=False)
+        async with aclosing(messages):
+            try:
+                async for message in messages:
+                    yield message
+            except REFUSALS as error:
+                yield Refused(error)
+
+    async def speak_whole(self, job: SpeechJob, engine: EngineHandle) -> WholeSpeech | Refused:
+        """Do ``job`` with ``engine`` and return the finished file."""
+        try:
+            started, ended = [part async for part in self._speak(job, engine, whole=True)]
+        except REFUSALS as error:
+            return Refused(error)
+        return WholeSpeech.of(started, ended)
+
+    async def _speak(
+        self, job: SpeechJob, engine: EngineHandle, *, whole: bool
+    ) -> AsyncGenerator[SpeechMessage, None]:
+        arrived = time.perf_counter()
+        # The encoder's process starts while the engine computes.
+        async with self._encoders.open(job.audio_format, whole=whole) as encoder:
+            clip = await self._clips.get(job.clip) if job.clip is not None else None
+            # Each handle that arrives is a new one, and would build a router of its own.
+            engine = self._engines.setdefault(engine.deployment_id, engine)
+            async with open_engine(engine, job.synthesis, clip, affinity=job.affinity) as stream:
+                first_audio_s = time.perf_counter() - arrived
+                shaper = SpeechShaper(stream.opening.sample_rate_hz, self._rate_hz)
+                opening: Speaking | None = stream.opening
+                async for data in _encode(stream.chunks(), shaper, encoder):
+                    yield self._started(opening, data) if opening else data
+                    opening = None
+                total_s = time.perf_counter() - arrived
+                ended = SpeechEnded(shaper.duration_s, first_audio_s, total_s)
+        self._record(stream.opening.engine, ended)
+        yield ended
+
+    def _started(self, opening: Speaking, data: bytes) -> SpeechStarted:
+        return SpeechStarted(
+            engine=opening.engine,
+            sample_rate_hz=self._rate_hz,
+            voice_match=opening.voice_match,
+            voice_cache=opening.voice_cache,
+            data=data,
+        )
+
+    def _record(self, engine: str, ended: SpeechEnded) -> None:
+        tags = {"engine": engine}
+        self._metrics.audio.inc(ended.audio_s, tags)
+        self._metrics.first_audio.observe(ended.first_audio_s, tags)
+        self._metrics.real_time_factor.observe(ended.real_time_factor, tags)
+
+
+async def _encode(
+    chunks: AsyncIterator[Samples], shaper: SpeechShaper, encoder: Encoder
+) -> AsyncGenerator[bytes, None]:
+    """Feed the encoder with one hand and read from it with the other."""
+    feeder = asyncio.create_task(_feed(chunks, shaper, encoder))
+    try:
+        async for data in encoder.read():
+            if feeder.done():
+                feeder.result()  # an engine that failed must not look like a short speech
+            yield data
+        await feeder
+    finally:
+        feeder.cancel()
+        await asyncio.wait([feeder])
+
+
+async def _feed(chunks: AsyncIterator[Samples], shaper: SpeechShaper, encoder: Encoder) -> None:
+    try:
+        async for samples in chunks:
+            await encoder.write(shaper.shape(samples))
+        await encoder.write(shaper.flush())
+    finally:
+        await encoder.finish()

@@ -1,0 +1,96 @@
+"""An engine replica: holds one engine and the voices it has prepared."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+from loguru import logger
+
+from configs.app import Logging
+from configs.engines import EngineSettings
+from deployments.byte_lru import ByteLru
+from deployments.logs import start_logging
+from deployments.messages import (
+    REFUSALS,
+    CacheOutcome,
+    EngineMessage,
+    EngineTask,
+    ReferenceWanted,
+    Refused,
+    Speaking,
+)
+from deployments.metrics import EngineMetrics
+from engines.checks import check_request
+from engines.errors import EngineFailureError
+from engines.protocol import EngineInfo, PreparedVoice
+from engines.registry import load_engine
+
+
+class EngineServer:
+    """The body of the ``CosyVoice`` and ``MMS`` deployments."""
+
+    def __init__(
+        self, name: str, settings: EngineSettings, voice_cache_bytes: int, logging: Logging
+    ) -> None:
+        start_logging(logging, name)
+        self._engine = load_engine(settings)
+        self._voices: ByteLru[PreparedVoice] = ByteLru(
+            voice_cache_bytes, lambda voice: voice.num_bytes
+        )
+        self._metrics = EngineMetrics()
+        logger.info(self._engine.info.loaded_line())
+
+    async def speak(self, task: EngineTask) -> AsyncGenerator[EngineMessage, None]:
+        """Speak ``task``: first ``Speaking``, then samples; or one refusal.
+
+        Cancelling the call stops the engine within one chunk.
+        """
+        info = self._engine.info
+        try:
+            check_request(info, task.synthesis)
+            if self._wants_reference(task):
+                yield ReferenceWanted()
+                return
+            voice, outcome = await self._voice(task)
+            chunks = self._engine.synthesize(replace(task.synthesis, voice=voice))
+            first = await anext(chunks, None)
+        except REFUSALS as error:
+            yield Refused(error)
+            return
+        async with aclosing(chunks):
+            if first is None:
+                raise EngineFailureError("the engine ended without audio")
+            match = info.voice_match if task.synthesis.mode.clones else None
+            yield Speaking(info.name, info.sample_rate_hz, match, outcome, first)
+            async for samples in chunks:
+                yield samples
+
+    def describe(self) -> EngineInfo:
+        """What the engine is and can do."""
+        return self._engine.info
+
+    def _wants_reference(self, task: EngineTask) -> bool:
+        return (
+            task.voice_key is not None
+            and task.reference is None
+            and self._voices.get(task.voice_key) is None
+        )
+
+    async def _voice(self, task: EngineTask) -> tuple[PreparedVoice | None, CacheOutcome | None]:
+        """Return the task's voice, prepared now if the cache lacks it, and which it was."""
+        if task.voice_key is None:
+            return None, None
+        voice = self._voices.get(task.voice_key)
+        outcome = CacheOutcome.MISS if voice is None else CacheOutcome.HIT
+        self._metrics.voice_cache.inc(tags={"engine": self._engine.info.name, "outcome": outcome})
+        if voice is None and task.reference is not None:
+            prepare = partial(asyncio.to_thread, self._engine.prepare_voice, task.reference)
+            voice = await self._voices.get_or_make(task.voice_key, prepare)
+        return voice, outcome
+
+    def __del__(self) -> None:
+        """Free the engine; Ray calls this when the replica shuts down."""
+        if engine := getattr(self, "_engine", None):
+            engine.close()

@@ -1,0 +1,1 @@
+"""What speaks: plain Python and torch, usable from a REPL, without Ray."""

@@ -1,0 +1,46 @@
+"""What an engine can refuse, and how it can fail.
+
+Every error passes its arguments to ``Exception``, so that it survives pickling between replicas.
+"""
+
+from collections.abc import Iterable
+
+
+class EngineLoadError(RuntimeError):
+    """The engine cannot start; the message says what is missing and how to get it."""
+
+
+class EngineFailureError(RuntimeError):
+    """The engine broke while speaking. The cause is logged, never sent to a client."""
+
+
+class UnsupportedModeError(ValueError):
+    """The engine does not do this mode."""
+
+    def __init__(self, engine: str, mode: str, modes: Iterable[str]) -> None:
+        super().__init__(engine, mode, tuple(modes))
+
+    def __str__(self) -> str:
+        engine, mode, modes = self.args
+        return f"the {engine} engine cannot do {mode}; it can do {', '.join(modes)}"
+
+
+class UnsupportedLanguageError(ValueError):
+    """The engine does not speak this language."""
+
+    def __init__(self, engine: str, language: str, languages: Iterable[str]) -> None:
+        super().__init__(engine, language, tuple(languages))
+
+    def __str__(self) -> str:
+        engine, language, languages = self.args
+        return f"the {engine} engine does not speak {language!r}; it speaks {', '.join(languages)}"
+
+
+class NothingToSpeakError(ValueError):
+    """The text holds nothing that the engine can pronounce."""
+
+    def __init__(self, engine: str) -> None:
+        super().__init__(engine)
+
+    def __str__(self) -> str:
+        return f"the text holds nothing that the {self.args[0]} engine can pronounce"

@@ -1,0 +1,77 @@
+"""MMS behind the engine protocol: one VITS model for each configured language."""
+
+import secrets
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from configs.engines import MmsSettings
+from engines.checks import check_request
+from engines.device import pick_device
+from engines.errors import EngineLoadError, NothingToSpeakError, UnsupportedModeError
+from engines.languages import normalize_language
+from engines.mms.checkpoint import open_checkpoint
+from engines.mms.speaker import MmsSpeaker, TokenIds
+from engines.protocol import EngineInfo, Mode, PreparedVoice, Reference, Samples, SynthesisRequest
+from engines.text import split_text
+from engines.threads import map_in_executor
+
+_MAX_SEGMENT_CHARACTERS = 200
+
+
+class MmsEngine:
+    """Speaks each language with that language's own voice; cannot clone."""
+
+    def __init__(self, settings: MmsSettings) -> None:
+        device = pick_device(settings.device)
+        self._speakers = {
+            normalize_language(code): MmsSpeaker(*open_checkpoint(source, settings.hub, device))
+            for code, source in settings.models.items()
+        }
+        rates = {speaker.sample_rate_hz for speaker in self._speakers.values()}
+        if len(rates) > 1:
+            raise EngineLoadError(f"the MMS checkpoints differ in sample rate: {sorted(rates)}")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="mms")
+        self.info = EngineInfo(
+            name="mms",
+            model=f"MMS ({', '.join(self._speakers)})",
+            sample_rate_hz=rates.pop(),
+            modes=frozenset({Mode.TTS}),
+            languages=tuple(self._speakers),
+            device=str(device),
+            precision="fp32",
+        )
+
+    def prepare_voice(self, reference: Reference) -> PreparedVoice:
+        """Refuse: MMS has one voice for each language.
+
+        Raises:
+            UnsupportedModeError: always.
+        """
+        raise UnsupportedModeError(self.info.name, Mode.ZERO_SHOT, sorted(self.info.modes))
+
+    async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:
+        """Yield one chunk for each sentence; the same seed gives the same audio."""
+        check_request(self.info, request)
+        language = request.language or self.info.languages[0]
+        speaker = self._speakers[language]
+        segments = split_text(
+            request.text, language=language, max_characters=_MAX_SEGMENT_CHARACTERS
+        )
+        speakable = [tokens for tokens in map(speaker.tokenize, segments) if len(tokens)]
+        if not speakable:
+            raise NothingToSpeakError(self.info.name)
+        seed = secrets.randbits(32) if request.seed is None else request.seed
+        speak = partial(_speak, speaker, request.speed)
+        seeded = ((tokens, seed + index) for index, tokens in enumerate(speakable))
+        async for samples in map_in_executor(self._executor, speak, seeded):
+            yield samples
+
+    def close(self) -> None:
+        """Stop the thread; what it computes is finished and dropped."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _speak(speaker: MmsSpeaker, speed: float, seeded: tuple[TokenIds, int]) -> Samples:
+    tokens, seed = seeded
+    return speaker.speak(tokens, speed=speed, seed=seed)

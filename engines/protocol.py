@@ -1,0 +1,138 @@
+"""What every engine is: the only thing that the rest of the house knows about models."""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+"""Mono audio, shape [n], nominally in [-1, 1]."""
+
+
+class Mode(StrEnum):
+    """How a request asks for its voice."""
+
+    TTS = "tts"
+    ZERO_SHOT = "zero_shot"
+    CROSS_LINGUAL = "cross_lingual"
+    INSTRUCT = "instruct"
+    SFT = "sft"
+
+    @property
+    def clones(self) -> bool:
+        """Whether the request brings the voice along as a reference."""
+        return self in (Mode.ZERO_SHOT, Mode.CROSS_LINGUAL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A clip of the speaker whose voice is wanted."""
+
+    samples: Samples
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the clip."""
+        return len(self.samples) / self.sample_rate_hz
+
+    def content_key(self) -> str:
+        """Hash of what is heard: equal for the same audio under any file name or container."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(self.sample_rate_hz.to_bytes(4, "little"))
+        digest.update(np.ascontiguousarray(self.samples, dtype="<f4").data)
+        return digest.hexdigest()
+
+
+class PreparedVoice(Protocol):
+    """What an engine drew from a reference once, to speak with it again and again."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that the voice holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine says of itself."""
+
+    name: str
+    """Short name, as in ``X-TTS-Engine``: ``cosyvoice``, ``mms``, ``piper``, ``tone``."""
+    model: str
+    """What is loaded, as a person would say it: ``CosyVoice 2.0``."""
+    sample_rate_hz: int
+    modes: frozenset[Mode]
+    languages: tuple[str, ...]
+    """Language codes, the default first; empty where the engine takes any."""
+    device: str
+    """``cpu``, ``cuda`` or ``cuda:1``."""
+    precision: str
+    """``fp32``, ``bf16``, ``fp16`` or ``int8``."""
+    voice_match: str | None = None
+    """How a stand-in follows a reference (``pitch``); None where the voice itself is cloned."""
+
+    def loaded_line(self) -> str:
+        """The line that a replica logs when it is ready."""
+        return f"{self.model} loaded on {self.device} (fp16={self.precision == 'fp16'})"
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisRequest:
+    """One text to speak.
+
+    Attributes:
+        text: what to say, any length that the front door let in, not empty.
+        voice: what the engine's own ``prepare_voice`` returned, or None for its default voice.
+        transcript: what is said in the reference (zero_shot).
+        instruction: how to speak, in words (instruct).
+        language: code of the text's language, or None for the engine's default.
+        speed: 1.0 is natural, 2.0 twice as fast.
+        seed: makes random draws repeatable, alone or among other requests.
+    """
+
+    text: str
+    mode: Mode = Mode.TTS
+    voice: PreparedVoice | None = None
+    transcript: str | None = None
+    instruction: str | None = None
+    language: str | None = None
+    speed: float = 1.0
+    seed: int | None = None
+
+
+class Engine(Protocol):
+    """A model that speaks."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is and can do."""
+        ...
+
+    def prepare_voice(self, reference: Reference) -> PreparedVoice:
+        """Draw from ``reference`` what this engine needs to speak with its voice.
+
+        Blocks while it computes: callers with an event loop run it on a thread.
+        """
+        ...
+
+    def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:
+        """Speak: yield chunks of audio as they are made.
+
+        Closing the generator (or cancelling the task that reads it) stops the model within one
+        chunk.
+
+        Raises:
+            UnsupportedModeError, UnsupportedLanguageError, NothingToSpeakError: before the
+                first chunk.
+            EngineFailureError: the model broke; at any time.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free threads and memory. Requests under way end with an error."""
+        ...

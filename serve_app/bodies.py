@@ -1,0 +1,105 @@
+"""What clients may send to the CosyVoice and MMS endpoints."""
+
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema, field_validator
+
+from audio.formats import AudioFormat
+from configs.strict import StrictModel
+from engines.languages import normalize_language
+
+MIN_SPEED = 0.5
+MAX_SPEED = 2.0
+
+_FORMATS = [audio_format.value for audio_format in AudioFormat]
+
+Format = Annotated[
+    AudioFormat, WithJsonSchema({"type": "string", "enum": _FORMATS, "default": "mp3"})
+]
+REFERENCE_AUDIO = (
+    "an uploaded file, a data URI or base64 of one, the name of a registered voice, "
+    "or a path inside the configured reference folder"
+)
+ReferenceAudio = Annotated[
+    str | bytes,
+    Field(min_length=1, description=REFERENCE_AUDIO),
+    WithJsonSchema({"type": "string", "description": REFERENCE_AUDIO}),
+]
+
+
+class SpeechBody(StrictModel):
+    """The fields that every synthesis endpoint takes.
+
+    The descriptions are shown in the OpenAPI page and, as ``allowed``, in refusals.
+    """
+
+    text: str = Field(min_length=1, description="the text to speak, not empty")
+    speed: float = Field(
+        default=1.0,
+        ge=MIN_SPEED,
+        le=MAX_SPEED,
+        allow_inf_nan=False,
+        description=f"a number from {MIN_SPEED} to {MAX_SPEED}; 1.0 is natural",
+    )
+    stream: bool = Field(
+        default=False, description="true or false; true sends audio while it is still made"
+    )
+    format: Format = Field(default=AudioFormat.MP3, description=f"one of {', '.join(_FORMATS)}")
+    language: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
+        description="the text's language as an ISO 639 code such as en, ms or zh",
+    )
+    seed: int | None = Field(
+        default=None, ge=0, lt=2**32, description="a whole number from 0 to 4294967295"
+    )
+
+    @field_validator("text")
+    @classmethod
+    def _text_has_content(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("is empty")
+        return text
+
+    @field_validator("language")
+    @classmethod
+    def _one_code_a_language(cls, code: str | None) -> str | None:
+        return normalize_language(code) if code else None
+
+
+class TtsBody(SpeechBody):
+    """Speak with a named voice."""
+
+    voice_type: str = Field(default="qwen", min_length=1, description="the name of a voice")
+
+
+class ZeroShotBody(SpeechBody):
+    """Speak with the voice of a clip whose words are known."""
+
+    reference_audio: ReferenceAudio
+    reference_text: str | None = Field(
+        default=None,
+        description="what is said in the clip; may be left out for a registered voice",
+    )
+
+
+class CrossLingualBody(SpeechBody):
+    """Speak with the voice of a clip in another language."""
+
+    reference_audio: ReferenceAudio
+
+
+class InstructBody(TtsBody):
+    """Speak with a named voice, as an instruction says."""
+
+    instruction: str = Field(min_length=1, description="how to speak, in words, not empty")
+
+
+class MmsBody(SpeechBody):
+    """Speak one of MMS's languages in that language's own voice."""
+
+    language: str | None = Field(
+        default="ms",
+        pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
+        description="an ISO 639 code of an installed MMS language; ms by default",
+    )

@@ -1,0 +1,42 @@
+"""``import_path: serve_app:build``: settings in, Ray Serve application out."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from ray import serve
+from ray.serve import Application, Deployment
+
+from configs.app import AppConfig
+from deployments.audio_processor import AudioProcessor
+from deployments.engine_server import EngineServer
+from serve_app.ingress import COSYVOICE_DEPLOYMENT, MMS_DEPLOYMENT, Ingress
+
+INGRESS_DEPLOYMENT = "Ingress"
+AUDIO_PROCESSOR_DEPLOYMENT = "AudioProcessor"
+DEPLOYMENTS = (
+    INGRESS_DEPLOYMENT,
+    AUDIO_PROCESSOR_DEPLOYMENT,
+    COSYVOICE_DEPLOYMENT,
+    MMS_DEPLOYMENT,
+)
+"""The names that a profile may set Serve options for."""
+
+
+def build(args: AppConfig) -> Application:
+    """Bind the four deployments together. Their Serve options come from the YAML alone."""
+    engines, logging = args.engines, args.logging
+    cosyvoice = _deployment(EngineServer, COSYVOICE_DEPLOYMENT).bind(
+        COSYVOICE_DEPLOYMENT, engines.cosyvoice, engines.voice_cache_bytes, logging
+    )
+    mms = _deployment(EngineServer, MMS_DEPLOYMENT).bind(
+        MMS_DEPLOYMENT, engines.mms, engines.voice_cache_bytes, logging
+    )
+    audio_processor = _deployment(AudioProcessor, AUDIO_PROCESSOR_DEPLOYMENT).bind(
+        args.audio, logging
+    )
+    ingress = _deployment(serve.ingress()(Ingress), INGRESS_DEPLOYMENT)
+    return ingress.bind(args, audio_processor, cosyvoice, mms)
+
+
+def _deployment(body: Callable[..., Any], name: str) -> Deployment:
+    return cast(Deployment, serve.deployment(body, name=name))

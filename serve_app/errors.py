@@ -1,0 +1,138 @@
+"""One table: what each error is to the outside."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from audio.errors import (
+    ReferenceDurationError,
+    ReferenceTooLargeError,
+    UndecodableReferenceError,
+)
+from deployments.errors import OverloadedError, UnavailableError
+from engines.errors import NothingToSpeakError, UnsupportedLanguageError, UnsupportedModeError
+from voices.errors import ForbiddenPathError, UnknownVoiceError
+
+
+class InvalidFieldError(ValueError):
+    """A field of the request is missing, unknown, or holds what it may not."""
+
+    def __init__(self, name: str, problem: str, allowed: str) -> None:
+        super().__init__(name, problem, allowed)
+
+    def __str__(self) -> str:
+        name, problem, allowed = self.args
+        return f"{name}: {problem}; allowed: {allowed}"
+
+    @property
+    def field(self) -> str:
+        """The field's name."""
+        return str(self.args[0])
+
+    @property
+    def allowed(self) -> str:
+        """What the field may hold."""
+        return str(self.args[2])
+
+
+class UnknownReferenceError(UnknownVoiceError):
+    """``reference_audio`` names a voice that is not there."""
+
+
+class UnreadableBodyError(ValueError):
+    """The body is not what its Content-Type says; the message tells what was found."""
+
+
+class UnsupportedContentTypeError(ValueError):
+    """The body comes as something else than JSON or form data."""
+
+    def __str__(self) -> str:
+        return "send application/json, multipart/form-data or application/x-www-form-urlencoded"
+
+
+class TextTooLongError(ValueError):
+    """The text has too many characters."""
+
+    def __init__(self, num_characters: int, max_characters: int) -> None:
+        super().__init__(num_characters, max_characters)
+
+    def __str__(self) -> str:
+        return f"the text has {self.args[0]} characters; at most {self.args[1]} are allowed"
+
+
+class BodyTooLargeError(ValueError):
+    """The body has too many bytes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_bytes)
+
+    def __str__(self) -> str:
+        return f"the request body is larger than {self.args[0]} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a client sees it."""
+
+    status: int
+    code: str
+    message: str
+    field: str | None = None
+    allowed: str | None = None
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body."""
+        parts = {
+            "code": self.code,
+            "message": self.message,
+            "field": self.field,
+            "allowed": self.allowed,
+        }
+        return {"error": {name: value for name, value in parts.items() if value is not None}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    status: int
+    code: str
+    field: str | None = None
+
+
+_TABLE: dict[type[Exception], _Row] = {
+    InvalidFieldError: _Row(400, "invalid_field"),
+    UnreadableBodyError: _Row(400, "unreadable_body"),
+    ForbiddenPathError: _Row(400, "forbidden_path", "reference_audio"),
+    UnknownVoiceError: _Row(404, "unknown_voice", "voice_type"),
+    UnknownReferenceError: _Row(404, "unknown_voice", "reference_audio"),
+    TextTooLongError: _Row(413, "text_too_long", "text"),
+    BodyTooLargeError: _Row(413, "body_too_large"),
+    ReferenceTooLargeError: _Row(413, "reference_too_large", "reference_audio"),
+    UnsupportedContentTypeError: _Row(415, "unsupported_content_type"),
+    ReferenceDurationError: _Row(422, "reference_duration", "reference_audio"),
+    UndecodableReferenceError: _Row(422, "undecodable_reference", "reference_audio"),
+    NothingToSpeakError: _Row(422, "nothing_to_speak", "text"),
+    UnsupportedLanguageError: _Row(422, "unsupported_language", "language"),
+    UnsupportedModeError: _Row(422, "unsupported_mode"),
+    OverloadedError: _Row(429, "overloaded"),
+    UnavailableError: _Row(503, "unavailable"),
+}
+"""Everything that is not here is a fault of ours: 500, and nothing of it is told."""
+
+CLIENT_ERRORS = tuple(_TABLE)
+_RETRY_UNAVAILABLE_S = "2"
+
+
+def failure_of(error: Exception) -> Failure:
+    """Look ``error`` up."""
+    row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
+    if row is None:
+        return Failure(500, "internal", "the service failed; the log has the details")
+    headers = {}
+    if isinstance(error, OverloadedError):
+        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    elif isinstance(error, UnavailableError):
+        headers["Retry-After"] = _RETRY_UNAVAILABLE_S
+    if isinstance(error, InvalidFieldError):
+        return Failure(row.status, row.code, str(error), error.field, error.allowed)
+    return Failure(row.status, row.code, str(error), row.field, headers=headers)

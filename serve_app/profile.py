@@ -1,0 +1,91 @@
+"""Reading a profile: Ray Serve's YAML, checked strictly.
+
+Ray Serve ignores keys that it does not know, so a typo would silently leave a default in place.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from ray.serve.schema import ServeDeploySchema
+
+from configs.app import AppConfig
+from configs.environment import Environment
+from serve_app.build import DEPLOYMENTS
+
+IMPORT_PATH = "serve_app:build"
+
+
+class ProfileError(ValueError):
+    """A profile holds something that it may not; the message lists every fault."""
+
+
+def load_profile(file: Path, environment: Environment) -> ServeDeploySchema:
+    """Read ``file`` and put ``PORT`` from the environment in place.
+
+    Raises:
+        ProfileError: the file is missing, is no YAML, or has unknown or wrong keys anywhere.
+    """
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ProfileError(f"{file}: {error}") from error
+    faults = list(profile_faults(document))
+    if faults:
+        raise ProfileError(f"{file}:\n  " + "\n  ".join(faults))
+    profile = ServeDeploySchema.model_validate(document)
+    if environment.port is None:
+        return profile
+    http_options = profile.http_options.model_copy(update={"port": environment.port})
+    return profile.model_copy(update={"http_options": http_options})
+
+
+def profile_faults(document: Any) -> Iterator[str]:
+    """Yield one line for each fault in a profile's ``document``."""
+    if not isinstance(document, dict):
+        yield "the profile is not a mapping"
+        return
+    yield from unknown_keys(ServeDeploySchema, document)
+    try:
+        profile = ServeDeploySchema.model_validate(document)
+    except ValidationError as error:
+        yield from _lines(error, "")
+        return
+    for application in profile.applications:
+        for deployment in application.deployments:
+            if application.import_path == IMPORT_PATH and deployment.name not in DEPLOYMENTS:
+                yield f"deployments: {deployment.name!r} is none of {', '.join(DEPLOYMENTS)}"
+        if application.import_path == IMPORT_PATH:
+            try:
+                AppConfig.model_validate(application.args)
+            except ValidationError as error:
+                yield from _lines(error, "args.")
+
+
+def unknown_keys(model: type[BaseModel], data: Any, path: str = "") -> Iterator[str]:
+    """Yield one line for each key in ``data`` that ``model`` does not have, at any depth."""
+    if not isinstance(data, dict):
+        return
+    for key, value in data.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            yield f"{path}{key}: unknown key; known are {', '.join(sorted(model.model_fields))}"
+            continue
+        for inner in _models_in(field.annotation):
+            items = value if isinstance(value, list) else [value]
+            for item in items:
+                yield from unknown_keys(inner, item, f"{path}{key}.")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _lines(error: ValidationError, prefix: str) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        yield f"{prefix}{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

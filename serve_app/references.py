@@ -1,0 +1,93 @@
+"""What ``reference_audio`` means: a file, a data URI, base64, a voice's name, or a path."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from serve_app.bodies import REFERENCE_AUDIO
+from serve_app.errors import InvalidFieldError, UnknownReferenceError
+from voices.catalogue import Voice, VoiceCatalogue
+from voices.reference_folder import ReferenceFolder
+
+FIELD = "reference_audio"
+_DATA_URI = re.compile(r"data:[\w.+/-]*(;[\w.+=-]+)*;base64,", re.IGNORECASE)
+_MAX_NAME_CHARACTERS = 256
+"""Longer strings are base64; no clip of allowed length fits into fewer characters."""
+BROUGHT = "reference"
+"""What a voice is called that came with the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedReference:
+    """Where a request's voice comes from.
+
+    Attributes:
+        clip: the bytes of an audio file, or where one lies on this machine.
+        label: what to call the voice in the answer.
+        transcript: what is said in it, where that is known.
+        brought: whether the client brought it along, so that only some replicas know it.
+    """
+
+    clip: bytes | Path
+    label: str
+    transcript: str | None
+    brought: bool
+
+
+class ReferenceResolver:
+    """Resolves voices and references that clients name or send."""
+
+    def __init__(self, catalogue: VoiceCatalogue, folder: ReferenceFolder) -> None:
+        self._catalogue = catalogue
+        self._folder = folder
+
+    def voice(self, name: str) -> ResolvedReference:
+        """Return the voice called ``name``.
+
+        Raises:
+            UnknownVoiceError: there is none.
+        """
+        return _of_voice(self._catalogue.get(name))
+
+    def reference(self, value: str | bytes) -> ResolvedReference:
+        """Find out what ``value`` is.
+
+        Raises:
+            ForbiddenPathError: a path that is not inside the reference folder.
+            UnknownReferenceError: a name that no voice has.
+            InvalidFieldError: neither of the two, nor an encoded file.
+        """
+        if isinstance(value, bytes):
+            return _brought(value)
+        if uri := _DATA_URI.match(value):
+            return _brought(_decode_base64(value[uri.end() :]))
+        if len(value) > _MAX_NAME_CHARACTERS:
+            return _brought(_decode_base64(value))
+        voices = self._catalogue.voices
+        if value in voices:
+            return _of_voice(voices[value])
+        if "/" not in value and "." not in value:
+            raise UnknownReferenceError(value, voices)
+        return ResolvedReference(self._folder.find(value), BROUGHT, transcript=None, brought=True)
+
+
+def _of_voice(voice: Voice) -> ResolvedReference:
+    return ResolvedReference(
+        voice.clip, voice.name, transcript=voice.description.transcript, brought=False
+    )
+
+
+def _brought(data: bytes) -> ResolvedReference:
+    return ResolvedReference(data, BROUGHT, transcript=None, brought=True)
+
+
+def _decode_base64(text: str) -> bytes:
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidFieldError(FIELD, "is none of what it may be", REFERENCE_AUDIO) from error
+    if not data:
+        raise InvalidFieldError(FIELD, "is empty", REFERENCE_AUDIO)
+    return data

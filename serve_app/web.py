@@ -1,0 +1,49 @@
+"""The FastAPI application: routes, error answers, limits."""
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from configs.app import Http
+from serve_app.body_limit import BodyLimit
+from serve_app.desk import SpeechDesk
+from serve_app.errors import CLIENT_ERRORS, failure_of
+from serve_app.health import EngineHealth
+from serve_app.references import ReferenceResolver
+from serve_app.routes.cosyvoice import cosyvoice_routes
+from serve_app.routes.mms import mms_routes
+from serve_app.routes.service import service_routes
+
+_TITLE = "CosyVoice-MMS TTS"
+_EXPOSED_HEADERS = [
+    "X-Request-ID", "X-TTS-Engine", "X-TTS-Voice", "X-TTS-Voice-Match", "X-TTS-Voice-Cache",
+    "X-Sample-Rate", "X-Audio-Duration", "X-TTS-RTF", "Retry-After",
+]  # fmt: skip
+
+
+def make_web_app(
+    http: Http, desk: SpeechDesk, references: ReferenceResolver, health: EngineHealth
+) -> FastAPI:
+    """Put the front door together."""
+    app = FastAPI(title=_TITLE)
+    for error_class in (*CLIENT_ERRORS, Exception):
+        app.add_exception_handler(error_class, _answer_error)
+    app.add_middleware(BodyLimit, max_bytes=http.max_body_bytes)
+    if http.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(http.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=_EXPOSED_HEADERS,
+        )
+    app.include_router(cosyvoice_routes(desk, references, http))
+    app.include_router(mms_routes(desk, http))
+    app.include_router(service_routes(health))
+    return app
+
+
+async def _answer_error(_: Request, error: Exception) -> JSONResponse:
+    failure = failure_of(error)
+    return JSONResponse(failure.body(), failure.status, headers=failure.headers)

@@ -1,0 +1,1 @@
+"""Named voices: reference clips with transcript, language and licence."""

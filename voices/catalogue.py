@@ -1,0 +1,82 @@
+"""The voices that are there: one folder each, with ``voice.toml`` and the clip beside it."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from configs.strict import StrictModel
+from voices.errors import BrokenVoiceError, UnknownVoiceError
+
+BUILTIN_FOLDER = Path(__file__).parent / "builtin"
+_DESCRIPTION = "voice.toml"
+
+
+class VoiceDescription(StrictModel):
+    """What ``voice.toml`` holds."""
+
+    clip: str = Field(pattern=r"^[\w.-]+$")
+    """File name of the reference clip, in the same folder."""
+    transcript: str = Field(min_length=1)
+    """What is said in the clip, word for word."""
+    language: str
+    """Language code of the clip."""
+    licence: str
+    """Licence of the clip."""
+    source: str
+    """Where the clip comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A named voice."""
+
+    name: str
+    description: VoiceDescription
+    clip: Path
+
+
+class VoiceCatalogue:
+    """Voices by name, read once from folders; a later folder wins over an earlier one."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._voices: dict[str, Voice] = {}
+        for folder in folders:
+            self._voices |= _read_folder(folder)
+
+    @property
+    def voices(self) -> Mapping[str, Voice]:
+        """All voices by name, sorted."""
+        return dict(sorted(self._voices.items()))
+
+    def get(self, name: str) -> Voice:
+        """Return the voice called ``name``.
+
+        Raises:
+            UnknownVoiceError: there is none; the error lists those that are.
+        """
+        voice = self._voices.get(name)
+        if voice is None:
+            raise UnknownVoiceError(name, sorted(self._voices))
+        return voice
+
+
+def _read_folder(folder: Path) -> dict[str, Voice]:
+    if not folder.is_dir():
+        raise BrokenVoiceError(f"the voice folder {folder} is not there")
+    descriptions = sorted(folder.glob(f"*/{_DESCRIPTION}"))
+    return {file.parent.name: _read_voice(file) for file in descriptions}
+
+
+def _read_voice(file: Path) -> Voice:
+    try:
+        fields = tomllib.loads(file.read_text(encoding="utf-8"))
+        description = VoiceDescription.model_validate(fields)
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise BrokenVoiceError(f"{file}: {error}") from error
+    clip = file.parent / description.clip
+    if not clip.is_file():
+        raise BrokenVoiceError(f"{file}: the clip {clip.name} is missing")
+    return Voice(name=file.parent.name, description=description, clip=clip)
