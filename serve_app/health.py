@@ -4,9 +4,10 @@ import asyncio
 import time
 
 from ray import serve
-from ray.serve.schema import ReplicaState, ServeStatus
+from ray.serve.schema import ServeStatus
 
 _FRESH_S = 1.0
+_RUNNING = "RUNNING"
 
 
 class EngineHealth:
@@ -44,5 +45,5 @@ class EngineHealth:
             engine
             for engine, deployment in self._deployments.items()
             if deployment in application.deployments
-            and application.deployments[deployment].replica_states.get(ReplicaState.RUNNING, 0) > 0
+            and _RUNNING in map(str, application.deployments[deployment].replica_states)
         ]

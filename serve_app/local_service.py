@@ -36,8 +36,8 @@ def local_ray(*, dashboard: bool, temp_dir: Path | None = None) -> Iterator[None
     try:
         yield
     finally:
-        serve.shutdown()
-        ray.shutdown()  # type: ignore[no-untyped-call]
+        serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
 
 
 def deploy(profile: ServeDeploySchema, *, timeout_s: float) -> None:
