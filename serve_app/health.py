@@ -45,5 +45,5 @@ class EngineHealth:
             engine
             for engine, deployment in self._deployments.items()
             if deployment in application.deployments
-            and _RUNNING in map(str, application.deployments[deployment].replica_states)
+            and _RUNNING in application.deployments[deployment].replica_states
         ]

@@ -32,7 +32,8 @@ def open_checkpoint(source: str, hub: Hub, device: torch.device) -> tuple[VitsMo
     tokenizer = VitsTokenizer.from_pretrained(folder, local_files_only=True)
     model = VitsModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     model.requires_grad_(False)
-    return model.to(device), tokenizer
+    torch.nn.Module.to(model, device)  # VitsModel's own "to" is declared wrongly
+    return model, tokenizer
 
 
 def _locate(source: str, hub: Hub) -> Path:
