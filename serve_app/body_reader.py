@@ -21,8 +21,23 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _PROBLEMS = {
     "missing": "is missing",
     "string_too_short": "is empty",
+    "too_short": "is empty",
+    "string_type": "is not a string",
+    "string_pattern_mismatch": "is not written as it should be",
+    "float_type": "is not a number",
+    "float_parsing": "is not a number",
     "finite_number": "is not a number",
+    "int_type": "is not a whole number",
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "bool_type": "is neither true nor false",
+    "bool_parsing": "is neither true nor false",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "less_than": "is too large",
+    "enum": "is not known",
 }
+"""What pydantic finds, in words for people."""
 
 
 async def read_body(request: Request, body_class: type[Body], max_bytes: int) -> Body:

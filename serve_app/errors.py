@@ -2,7 +2,10 @@
 
 import dataclasses
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
+
+from starlette.exceptions import HTTPException
 
 from audio.errors import (
     ReferenceDurationError,
@@ -125,6 +128,11 @@ _RETRY_UNAVAILABLE_S = "2"
 
 def failure_of(error: Exception) -> Failure:
     """Look ``error`` up."""
+    if isinstance(error, HTTPException):
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        return Failure(
+            error.status_code, code, str(error.detail), headers=dict(error.headers or {})
+        )
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
     if row is None:
         return Failure(500, "internal", "the service failed; the log has the details")

@@ -3,6 +3,7 @@
 Ray Serve ignores keys that it does not know, so a typo would silently leave a default in place.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from configs.app import AppConfig
-from configs.environment import Environment
+from configs.environment import Environment, read_environment
 from serve_app.build import DEPLOYMENTS
 
 IMPORT_PATH = "serve_app:build"
@@ -89,3 +90,19 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def _lines(error: ValidationError, prefix: str) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         yield f"{prefix}{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+def main() -> int:
+    """``python -m serve_app.profile FILE ...``: check profiles; return the exit status."""
+    status = 0
+    for name in sys.argv[1:]:
+        try:
+            load_profile(Path(name), read_environment())
+        except ProfileError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

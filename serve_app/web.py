@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -27,7 +28,7 @@ def make_web_app(
 ) -> FastAPI:
     """Put the front door together."""
     app = FastAPI(title=_TITLE)
-    for error_class in (*CLIENT_ERRORS, Exception):
+    for error_class in (*CLIENT_ERRORS, HTTPException, Exception):
         app.add_exception_handler(error_class, _answer_error)
     app.add_middleware(BodyLimit, max_bytes=http.max_body_bytes)
     if http.cors_origins:

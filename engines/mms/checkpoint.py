@@ -2,19 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import Literal
 
 import torch
 from transformers import VitsModel, VitsTokenizer
 
 from configs.environment import read_environment, resolve_path
 from engines.errors import EngineLoadError
+from engines.hub import Hub, fetch_snapshot
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NEEDED = ("config.json", "vocab.json", "tokenizer_config.json")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-
-Hub = Literal["modelscope", "huggingface"]
 
 
 def open_checkpoint(source: str, hub: Hub, device: torch.device) -> tuple[VitsModel, VitsTokenizer]:
@@ -42,22 +40,4 @@ def _locate(source: str, hub: Hub) -> Path:
         return folder
     if not _HUB_ID.fullmatch(source):
         raise EngineLoadError(f"the MMS checkpoint {source!r} is neither a folder nor a hub id")
-    return _fetch(source, hub)
-
-
-def _fetch(hub_id: str, hub: Hub) -> Path:
-    offline = read_environment().models_offline
-    try:
-        if hub == "modelscope":
-            from modelscope import snapshot_download  # noqa: PLC0415  slow, and seldom needed
-
-            return Path(snapshot_download(hub_id, local_files_only=offline))
-        from huggingface_hub import snapshot_download as hugging_face_download  # noqa: PLC0415
-
-        return Path(hugging_face_download(hub_id, local_files_only=offline))
-    except (OSError, ValueError) as error:
-        how = "MODELSCOPE_OFFLINE=1 forbids fetching it" if offline else f"{hub} did not give it"
-        raise EngineLoadError(
-            f"the MMS checkpoint {hub_id} is not on this machine and {how} ({error}); "
-            "give the path of a local folder in the profile's engines.mms.models"
-        ) from error
+    return fetch_snapshot(source, hub, offline=read_environment().models_offline)

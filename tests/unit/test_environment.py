@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+from configs.environment import EnvironmentVariableError, read_environment, resolve_path
+
+
+def test_defaults():
+    environment = read_environment({})
+    assert environment.name == "dev"
+    assert environment.port is None
+    assert not environment.models_offline
+    assert not environment.is_production
+
+
+def test_what_the_manual_names_works():
+    environment = read_environment({"ENVIRONMENT": "prod", "PORT": "9", "MODELSCOPE_OFFLINE": "1"})
+    assert environment.is_production
+    assert environment.port == 9
+    assert environment.models_offline
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ENVIRONMENT", "staging"), ("PORT", "http"), ("PORT", "0"), ("PORT", "65536"),
+     ("MODELSCOPE_OFFLINE", "perhaps")],
+)  # fmt: skip
+def test_nonsense_is_refused_by_name(name, value):
+    with pytest.raises(EnvironmentVariableError, match=name):
+        read_environment({name: value})
+
+
+def test_relative_paths_start_at_the_project():
+    assert resolve_path(Path("pyproject.toml")).is_file()
+    assert resolve_path(Path("/a/b")) == Path("/a/b")

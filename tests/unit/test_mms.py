@@ -1,0 +1,144 @@
+"""The MMS engine on a small random VITS checkpoint, loaded by the same code as a released one."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import VitsConfig, VitsModel, VitsTokenizer
+
+from configs.engines import MmsSettings
+from engines.errors import (
+    EngineLoadError,
+    NothingToSpeakError,
+    UnsupportedLanguageError,
+    UnsupportedModeError,
+)
+from engines.mms import MmsEngine
+from engines.protocol import Mode, Reference, SynthesisRequest
+
+LETTERS = " abcdefghijklmnopqrstuvwxyz'-"
+
+
+def write_checkpoint(folder, *, is_uroman=False, sampling_rate=16_000):
+    folder.mkdir()
+    vocabulary = folder / "vocab.json"
+    vocabulary.write_text(json.dumps({letter: i for i, letter in enumerate(LETTERS)}))
+    tokenizer = VitsTokenizer(
+        str(vocabulary), language="tst", phonemize=False, is_uroman=is_uroman,
+        pad_token=" ", unk_token="-",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    config = VitsConfig(
+        vocab_size=len(LETTERS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        ffn_dim=16, flow_size=16, spectrogram_bins=9, duration_predictor_filter_channels=16,
+        prior_encoder_num_wavenet_layers=1, posterior_encoder_num_wavenet_layers=1,
+        prior_encoder_num_flows=2, upsample_initial_channel=16, upsample_rates=[8, 8],
+        upsample_kernel_sizes=[16, 16], resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1]], depth_separable_num_layers=1,
+        duration_predictor_num_flows=2, wavenet_dilation_rate=1, sampling_rate=sampling_rate,
+    )  # fmt: skip
+    VitsModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mms")
+    models = {
+        "zlm": write_checkpoint(folder / "zlm"),
+        "kor": write_checkpoint(folder / "kor", is_uroman=True),
+    }
+    engine = MmsEngine(MmsSettings(engine="mms", models=models))
+    yield engine
+    engine.close()
+
+
+async def spoken(engine, text, **fields):
+    chunks = [chunk async for chunk in engine.synthesize(SynthesisRequest(text, **fields))]
+    return np.concatenate(chunks)
+
+
+def test_it_says_what_it_loaded(engine):
+    assert engine.info.languages == ("ms", "ko")
+    assert engine.info.sample_rate_hz == 16_000
+    assert engine.info.loaded_line() == "MMS (ms, ko) loaded on cpu (fp16=False)"
+
+
+async def test_it_speaks_what_the_model_computes(engine):
+    """The engine's samples are the model's own, for the same text and the same noise."""
+    text = "apa khabar"
+    samples = await spoken(engine, text, seed=7)
+    speaker = engine._speakers["ms"]
+    torch.manual_seed(7)
+    with torch.no_grad():
+        tokens = speaker._tokenizer(text, return_tensors="pt")["input_ids"]
+        wanted = speaker._model(tokens).waveform[0].numpy()
+    np.testing.assert_array_equal(samples, wanted)
+    assert np.abs(samples).max() > 0
+
+
+async def test_the_seed_decides(engine):
+    one, same, other = [await spoken(engine, "apa khabar", seed=seed) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(one, same)
+    assert one.shape != other.shape or np.abs(one - other).max() > 0
+
+
+async def test_it_leaves_the_global_generator_alone(engine):
+    before = torch.get_rng_state()
+    await spoken(engine, "apa khabar", seed=1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+async def test_speed(engine):
+    text = "selamat pagi semua orang di sini"
+    natural, fast = [await spoken(engine, text, seed=1, speed=speed) for speed in (1.0, 2.0)]
+    assert 0.4 < len(fast) / len(natural) < 0.8
+
+
+async def test_each_sentence_is_a_chunk(engine):
+    request = SynthesisRequest("Satu dua. Tiga empat. Lima enam.", language="ms")
+    assert len([chunk async for chunk in engine.synthesize(request)]) == 3
+
+
+async def test_other_scripts_are_romanised_where_the_model_wants_it(engine):
+    speaker = engine._speakers["ko"]
+    assert len(speaker.tokenize("안녕하세요")) > 5
+    assert len(engine._speakers["ms"].tokenize("안녕하세요")) == 0
+
+
+async def test_what_it_cannot_do_is_refused(engine):
+    with pytest.raises(NothingToSpeakError):
+        await spoken(engine, "你好 123", language="ms")
+    with pytest.raises(UnsupportedLanguageError, match="ms, ko"):
+        await spoken(engine, "hello", language="en")
+    with pytest.raises(UnsupportedModeError):
+        await spoken(engine, "hello", mode=Mode.ZERO_SHOT)
+    with pytest.raises(UnsupportedModeError):
+        engine.prepare_voice(Reference(np.zeros(10, np.float32), 24_000))
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.json", "model.safetensors"])
+def test_an_incomplete_checkpoint_is_named(tmp_path, name):
+    folder = write_checkpoint(tmp_path / "ms")
+    (tmp_path / "ms" / name).unlink()
+    with pytest.raises(EngineLoadError, match=name):
+        MmsEngine(MmsSettings(engine="mms", models={"ms": folder}))
+
+
+@pytest.mark.parametrize("hub", ["modelscope", "huggingface"])
+def test_offline_means_no_download(monkeypatch, hub):
+    monkeypatch.setenv("MODELSCOPE_OFFLINE", "1")
+    settings = MmsSettings(engine="mms", models={"ms": "facebook/mms-tts-none"}, hub=hub)
+    with pytest.raises(EngineLoadError, match="MODELSCOPE_OFFLINE"):
+        MmsEngine(settings)
+
+
+def test_sample_rates_must_agree(tmp_path):
+    models = {
+        "ms": write_checkpoint(tmp_path / "ms"),
+        "en": write_checkpoint(tmp_path / "en", sampling_rate=22_050),
+    }
+    with pytest.raises(EngineLoadError, match="sample rate"):
+        MmsEngine(MmsSettings(engine="mms", models=models))
