@@ -1,7 +1,7 @@
 """How an AudioProcessor calls an engine deployment."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -64,5 +64,8 @@ async def open_engine(
 
 async def _call(call: EngineHandle, task: EngineTask) -> tuple[Any, EngineMessage]:
     stream = call.remote(task)
-    with no_replica_is_refusal():
-        return stream, await anext(cast(AsyncIterator[EngineMessage], stream))
+    with ExitStack() as undo, no_replica_is_refusal():
+        undo.callback(stream.cancel)  # who leaves now still stands in the queue
+        first = await anext(cast(AsyncIterator[EngineMessage], stream))
+        undo.pop_all()
+        return stream, first

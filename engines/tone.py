@@ -11,6 +11,7 @@ The text tells it what to do, as ``name=value`` words among the others:
 """
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncGenerator
@@ -119,7 +120,7 @@ class ToneEngine:
     def _record(self, event: str) -> None:
         """Append one line; short appends are atomic, so replicas may share the file."""
         if self._events:
-            append_line(self._events, f"{time.monotonic():.3f} {event}")
+            append_line(self._events, f"{os.getpid()} {event}")
 
 
 def append_line(path: Path, line: str) -> None:

@@ -21,7 +21,9 @@ class StartError(RuntimeError):
 
 
 @contextmanager
-def local_ray(*, dashboard: bool, temp_dir: Path | None = None) -> Iterator[None]:
+def local_ray(
+    *, dashboard: bool, forward_logs: bool = True, temp_dir: Path | None = None
+) -> Iterator[None]:
     """A Ray cluster on loopback that lives as long as the block; others are left alone."""
     # gRPC would print a line for each FFmpeg child that is forked beside its threads.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
@@ -30,7 +32,7 @@ def local_ray(*, dashboard: bool, temp_dir: Path | None = None) -> Iterator[None
         namespace="serve",
         include_dashboard=dashboard,
         dashboard_host="127.0.0.1",
-        log_to_driver=True,
+        log_to_driver=forward_logs,
         _temp_dir=str(temp_dir) if temp_dir else None,
     )
     try:

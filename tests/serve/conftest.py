@@ -1,0 +1,118 @@
+"""A real Ray Serve on loopback, with ports and a temporary folder of its own."""
+
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from configs.environment import PROJECT_ROOT, Environment
+from serve_app.local_service import deploy, local_ray
+from serve_app.profile import load_profile
+
+PROFILES = Path(__file__).parent
+EVENTS = PROJECT_ROOT / "logs/tests/tone-events"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, timeout_s=30.0):
+    """Return the first true value of ``condition``; fail after ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not true after {timeout_s} s"
+        time.sleep(0.05)
+    return value
+
+
+class Cluster:
+    """One Ray for the whole test session; each module says which profile it needs."""
+
+    def __init__(self, port):
+        self.url = f"http://127.0.0.1:{port}"
+        self._environment = Environment(name="dev", port=port, models_offline=True)
+        self._deployed = None
+
+    def use(self, name):
+        if self._deployed != name:
+            self._deployed = None
+            deploy(load_profile(PROFILES / name, self._environment), timeout_s=120)
+            self._deployed = name
+        return self.url
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    temp_dir = Path(tempfile.mkdtemp(prefix="tts-ray-"))  # short: it holds Unix sockets
+    shutil.rmtree(EVENTS.parent, ignore_errors=True)
+    EVENTS.parent.mkdir(parents=True)
+    with local_ray(dashboard=False, forward_logs=False, temp_dir=temp_dir):
+        yield Cluster(free_port())
+    shutil.rmtree(temp_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def embedded(cluster):
+    """A client of the service with the embedded voice."""
+    with httpx.Client(base_url=cluster.use("speech.yaml"), timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def tone(cluster):
+    """A client of the service with the fake engine."""
+    base_url = cluster.use("speech.yaml") + "/tone"
+    with httpx.Client(base_url=base_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def events():
+    """What the fake engine did since the test began, as a function."""
+    EVENTS.write_text("")
+    return lambda: [line.split()[-1] for line in EVENTS.read_text().splitlines()]
+
+
+@pytest.fixture
+def replicas_that_prepared(events):
+    """Processes of the fake engine that prepared a voice since the test began."""
+    return lambda: {
+        pid
+        for pid, event in map(str.split, EVENTS.read_text().splitlines())
+        if event == "prepare_voice"
+    }
+
+
+def ffmpeg_children():
+    """FFmpeg processes that the service runs now."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "ffmpeg" in process.name():
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.fixture(scope="session")
+def logged():
+    """Lines in the service's own log files that hold a text."""
+
+    def find(text):
+        return [
+            line
+            for file in EVENTS.parent.glob("*.log")
+            for line in file.read_text(encoding="utf-8").splitlines()
+            if text in line
+        ]
+
+    return find
