@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from audio.ffmpeg import find_ffmpeg
@@ -50,6 +51,7 @@ def decode(ffmpeg):
 
     def run(data, *, raw=False):
         source = ["-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1"] if raw else []
+        data = data[: len(data) // 2 * 2] if raw else data  # a network may cut a sample in two
         done = subprocess.run(
             [ffmpeg, "-v", "error", *source, "-i", "pipe:0", "-f", "f32le", "-ac", "1",
              "-ar", str(RATE_HZ), "pipe:1"],
@@ -94,6 +96,13 @@ def assert_is_speech():
         assert gaps.max() * 0.02 < 1.0, "a second of silence"
 
     return check
+
+
+@pytest.fixture
+def new_children():
+    """Processes that this one has started since the test began, as a function."""
+    before = psutil.Process().children()
+    return lambda: [child for child in psutil.Process().children() if child not in before]
 
 
 @pytest.fixture(scope="session")

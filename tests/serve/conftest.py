@@ -1,36 +1,16 @@
 """A real Ray Serve on loopback, with ports and a temporary folder of its own."""
 
 import shutil
-import socket
 import tempfile
-import time
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
+from loopback import EVENTS, PROFILES, free_port
 
-from configs.environment import PROJECT_ROOT, Environment
+from configs.environment import Environment
 from serve_app.local_service import deploy, local_ray
 from serve_app.profile import load_profile
-
-PROFILES = Path(__file__).parent
-EVENTS = PROJECT_ROOT / "logs/tests/tone-events"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(condition, timeout_s=30.0):
-    """Return the first true value of ``condition``; fail after ``timeout_s``."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not true after {timeout_s} s"
-        time.sleep(0.05)
-    return value
 
 
 class Cluster:
@@ -89,18 +69,6 @@ def replicas_that_prepared(events):
         for pid, event in map(str.split, EVENTS.read_text().splitlines())
         if event == "prepare_voice"
     }
-
-
-def ffmpeg_children():
-    """FFmpeg processes that the service runs now."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if "ffmpeg" in process.name():
-                found.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import threading
 import httpx
 import psutil
 import pytest
-from conftest import ffmpeg_children, wait_until
+from loopback import ffmpeg_children, wait_until
 
 TTS = "/v1/model/cosyvoice/tts"
 LONG = "chunks=200 delay=0.05"

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 import yaml
-from conftest import PROFILES, free_port, wait_until
+from loopback import PROFILES, free_port, wait_until
 
 from configs.environment import PROJECT_ROOT
 

@@ -5,7 +5,7 @@ import threading
 
 import httpx
 import pytest
-from conftest import wait_until
+from loopback import wait_until
 from ray import serve
 
 TTS = "/v1/model/cosyvoice/tts"

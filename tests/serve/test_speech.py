@@ -13,7 +13,7 @@ from engines.piper.pitch import median_pitch_hz
 TTS = "/v1/model/cosyvoice/tts"
 MMS = "/v1/model/mms/tts"
 HELLO = "Hello, how are you today?"
-SENTENCE = "The weather is very good today."
+SENTENCE = "The children are playing in the garden."
 
 
 def form(fields):
@@ -27,7 +27,7 @@ def hear(decode, recognise, assert_is_speech):
     def run(data):
         samples = decode(data)
         assert_is_speech(samples, min_s=1.0, max_s=4.0)
-        return recognise(samples)
+        return set(recognise(samples))
 
     return run
 
@@ -89,7 +89,7 @@ def test_every_endpoint_takes_every_body(embedded, hear, path, fields, kind, str
     response = embedded.post(path, **request)
     assert response.status_code == 200, response.text
     assert ("content-length" in response.headers) is not stream
-    assert "weather" in hear(response.content)
+    assert len({"children", "playing", "garden"} & hear(response.content)) >= 2
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from audio.decode import ReferenceDecoder
@@ -110,7 +109,7 @@ async def test_a_play_list_opens_no_other_file(decoder, make_clip, tmp_path, pla
     assert secret.stat().st_atime_ns == 0 < before, "the file was read"
 
 
-async def test_a_decoder_that_hangs_is_ended(tmp_path):
+async def test_a_decoder_that_hangs_is_ended(tmp_path, new_children):
     hanging = tmp_path / "ffmpeg"
     hanging.write_text("#!/bin/sh\nexec sleep 60\n")
     hanging.chmod(0o755)
@@ -119,21 +118,21 @@ async def test_a_decoder_that_hangs_is_ended(tmp_path):
     with pytest.raises(UndecodableReferenceError):
         await decoder.decode(b"anything")
     assert time.monotonic() - started < 5
-    assert not psutil.Process().children()
+    assert not new_children()
 
 
-async def test_cancelling_leaves_no_child(tmp_path):
+async def test_cancelling_leaves_no_child(tmp_path, new_children):
     hanging = tmp_path / "ffmpeg"
     hanging.write_text("#!/bin/sh\nexec sleep 60\n")
     hanging.chmod(0o755)
     task = asyncio.create_task(
         ReferenceDecoder(hanging, ReferenceLimits(), RATE_HZ).decode(b"anything")
     )
-    while not psutil.Process().children():
+    while not new_children():
         await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert not psutil.Process().children()
+    assert not new_children()
 
 
 async def test_memory_has_a_limit(ffmpeg, make_clip):

@@ -2,7 +2,6 @@ import asyncio
 import io
 
 import numpy as np
-import psutil
 import pytest
 import soundfile
 
@@ -70,23 +69,23 @@ async def test_a_stream_plays_before_its_end_is_known(encoders, decode, audio_fo
     assert len(decode(received)) > 0.1 * RATE_HZ
 
 
-async def test_no_child_is_left_when_the_block_ends_early(encoders):
+async def test_no_child_is_left_when_the_block_ends_early(encoders, new_children):
     async with encoders.open(AudioFormat.MP3, whole=False) as encoder:
         await encoder.write(PCM)
-        assert psutil.Process().children()
-    assert not psutil.Process().children()
+        assert new_children()
+    assert not new_children()
 
 
-async def test_a_dead_encoder_is_an_error(encoders):
+async def test_a_dead_encoder_is_an_error(encoders, new_children):
     async with encoders.open(AudioFormat.MP3, whole=False) as encoder:
-        for child in psutil.Process().children():
+        for child in new_children():
             child.kill()
             child.wait()
         with pytest.raises(EncoderError):
             for _ in range(100):
                 await encoder.write(PCM)
     async with encoders.open(AudioFormat.MP3, whole=False) as encoder:
-        for child in psutil.Process().children():
+        for child in new_children():
             child.kill()
         with pytest.raises(EncoderError):
             _ = [data async for data in encoder.read()]

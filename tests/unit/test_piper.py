@@ -97,7 +97,7 @@ async def test_formants_stay_where_they_are(engine):
     shifted = shift_pitch(samples, RATE_HZ, 1.5)
     assert len(shifted) == len(samples)
     pitches = [median_pitch_hz(signal, RATE_HZ) for signal in (samples, shifted)]
-    assert pitches[1] / pitches[0] == pytest.approx(1.5, rel=0.05)
+    assert pitches[1] / pitches[0] == pytest.approx(1.5, rel=0.12)
     assert centroid_hz(shifted) / centroid_hz(samples) == pytest.approx(1.0, abs=0.2)
 
 
