@@ -39,12 +39,17 @@ _MEDIA_TYPES = {
 }
 
 _ENCODER_OPTIONS: dict[AudioFormat, dict[str, Any]] = {
-    # Without the bit reservoir each frame can be decoded when it arrives.
-    AudioFormat.MP3: {"format": "mp3", "acodec": "libmp3lame", "b:a": "96k", "reservoir": 0},
+    # Without the bit reservoir each frame can be decoded when it arrives. Level 7 takes half the
+    # time of the default; at 96 kbit/s for one voice there is nothing left to search for.
+    AudioFormat.MP3: {
+        "format": "mp3", "acodec": "libmp3lame", "b:a": "96k", "reservoir": 0,
+        "compression_level": 7,
+    },
     # 20 ms pages: by default Ogg collects a second of audio before it writes.
     AudioFormat.OPUS: {
         "format": "ogg", "acodec": "libopus", "b:a": "48k", "page_duration": 20_000,
+        "compression_level": 5,
     },
     AudioFormat.FLAC: {"format": "flac", "acodec": "flac"},
-    AudioFormat.AAC: {"format": "adts", "acodec": "aac", "b:a": "96k"},
+    AudioFormat.AAC: {"format": "adts", "acodec": "aac", "b:a": "96k", "aac_coder": "fast"},
 }  # fmt: skip

@@ -17,7 +17,7 @@ from audio.speech import SpeechShaper
 from configs.app import Audio, Logging
 from configs.environment import resolve_path
 from deployments.clips import ClipCache
-from deployments.engine_client import EngineHandle, open_engine
+from deployments.engine_client import EngineHandle, call_engine
 from deployments.logs import start_logging
 from deployments.messages import (
     REFUSALS,
@@ -74,21 +74,22 @@ class AudioProcessor:
         self, job: SpeechJob, engine: EngineHandle, *, whole: bool
     ) -> AsyncGenerator[SpeechMessage, None]:
         arrived = time.perf_counter()
-        # The encoder's process starts while the engine computes.
-        async with self._encoders.open(job.audio_format, whole=whole) as encoder:
-            clip = await self._clips.get(job.clip) if job.clip is not None else None
-            # Each handle that arrives is a new one, and would build a router of its own.
-            engine = self._engines.setdefault(engine.deployment_id, engine)
-            async with open_engine(engine, job.synthesis, clip, affinity=job.affinity) as stream:
+        clip = await self._clips.get(job.clip) if job.clip is not None else None
+        # Each handle that arrives is a new one, and would build a router of its own.
+        engine = self._engines.setdefault(engine.deployment_id, engine)
+        with call_engine(engine, job.synthesis, clip, affinity=job.affinity) as call:
+            # The encoder's process starts while the engine computes.
+            async with self._encoders.open(job.audio_format, whole=whole) as encoder:
+                first = await call.first_message()
                 first_audio_s = time.perf_counter() - arrived
-                shaper = SpeechShaper(stream.opening.sample_rate_hz, self._rate_hz)
-                opening: Speaking | None = stream.opening
-                async for data in _encode(stream.chunks(), shaper, encoder):
+                shaper = SpeechShaper(first.sample_rate_hz, self._rate_hz)
+                opening: Speaking | None = first
+                async for data in _encode(call.chunks(first), shaper, encoder):
                     yield self._started(opening, data) if opening else data
                     opening = None
                 total_s = time.perf_counter() - arrived
-                ended = SpeechEnded(shaper.duration_s, first_audio_s, total_s)
-        self._record(stream.opening.engine, ended)
+        ended = SpeechEnded(shaper.duration_s, first_audio_s, total_s)
+        self._record(first.engine, ended)
         yield ended
 
     def _started(self, opening: Speaking, data: bytes) -> SpeechStarted:

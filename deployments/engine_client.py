@@ -1,8 +1,8 @@
 """How an AudioProcessor calls an engine deployment."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 from ray.serve.handle import DeploymentHandle
@@ -15,57 +15,63 @@ from engines.protocol import Samples, SynthesisRequest
 EngineHandle = DeploymentHandle[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineStream:
-    """An engine that has begun to speak."""
+class EngineCall:
+    """A request that is on its way to an engine replica."""
 
-    opening: Speaking
-    rest: Any
-    """Yields the chunks after the first."""
+    def __init__(self, call: EngineHandle, task: EngineTask, clip: Clip | None) -> None:
+        self._call = call
+        self._task = task
+        self._clip = clip
+        self._stream: Any = call.remote(task)
 
-    async def chunks(self) -> AsyncGenerator[Samples, None]:
-        """Yield all chunks."""
-        yield self.opening.samples
-        async for samples in self.rest:
-            yield samples
+    async def first_message(self) -> Speaking:
+        """Wait until the engine speaks. The reference is sent only if the replica lacks it.
 
-
-@asynccontextmanager
-async def open_engine(
-    engine: EngineHandle, synthesis: SynthesisRequest, clip: Clip | None, *, affinity: bool
-) -> AsyncGenerator[EngineStream, None]:
-    """Ask ``engine`` to speak and wait for its first chunk; leaving the block stops it.
-
-    Args:
-        engine: the deployment that shall speak.
-        synthesis: what to say.
-        clip: the voice. Its samples are sent only to a replica that lacks it.
-        affinity: send requests with this clip to the same replica.
-
-    Raises:
-        OverloadedError, UnavailableError: no replica took the request.
-        Any error in ``REFUSALS``: the engine refused it.
-    """
-    session = clip.key if clip and affinity else ""
-    call = engine.options(method_name="speak", stream=True, session_id=session)
-    task = EngineTask(synthesis, voice_key=clip.key if clip else None)
-    stream, first = await _call(call, task)
-    if clip and isinstance(first, ReferenceWanted):
-        stream, first = await _call(call, replace(task, reference=clip.reference))
-    try:
+        Raises:
+            OverloadedError, UnavailableError: no replica took the request.
+            Any error in ``REFUSALS``: the engine refused it.
+        """
+        first = await self._next()
+        if self._clip and isinstance(first, ReferenceWanted):
+            self._stream = self._call.remote(replace(self._task, reference=self._clip.reference))
+            first = await self._next()
         if isinstance(first, Refused):
             raise first.error
         if not isinstance(first, Speaking):
             raise TypeError(f"an engine began with {type(first).__name__}")
-        yield EngineStream(first, stream)
+        return first
+
+    async def chunks(self, first: Speaking) -> AsyncGenerator[Samples, None]:
+        """Yield all chunks, that of the first message included."""
+        yield first.samples
+        async for samples in self._stream:
+            yield samples
+
+    def cancel(self) -> None:
+        """Stop the engine, or leave its queue."""
+        self._stream.cancel()
+
+    async def _next(self) -> EngineMessage:
+        with no_replica_is_refusal():
+            return await anext(cast(AsyncIterator[EngineMessage], self._stream))
+
+
+@contextmanager
+def call_engine(
+    engine: EngineHandle, synthesis: SynthesisRequest, clip: Clip | None, *, affinity: bool
+) -> Iterator[EngineCall]:
+    """Ask ``engine`` to speak, without waiting for it; leaving the block stops it.
+
+    Args:
+        engine: the deployment that shall speak.
+        synthesis: what to say.
+        clip: the voice.
+        affinity: send requests with this clip to the same replica.
+    """
+    session = clip.key if clip and affinity else ""
+    handle = engine.options(method_name="speak", stream=True, session_id=session)
+    call = EngineCall(handle, EngineTask(synthesis, voice_key=clip.key if clip else None), clip)
+    try:
+        yield call
     finally:
-        stream.cancel()
-
-
-async def _call(call: EngineHandle, task: EngineTask) -> tuple[Any, EngineMessage]:
-    stream = call.remote(task)
-    with ExitStack() as undo, no_replica_is_refusal():
-        undo.callback(stream.cancel)  # who leaves now still stands in the queue
-        first = await anext(cast(AsyncIterator[EngineMessage], stream))
-        undo.pop_all()
-        return stream, first
+        call.cancel()
