@@ -1,24 +1,24 @@
 """Reference clips: from the bytes that a client sent to mono samples, in a child process."""
 
 import asyncio
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
 from pathlib import Path
+from typing import cast
 
 import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.child import ChildLimits, child_process
 from audio.errors import (
     ReferenceDurationError,
     ReferenceTooLargeError,
     UndecodableReferenceError,
 )
-from audio.ffmpeg import GLOBAL_ARGUMENTS, ChildLimits, end_child, start_child
+from audio.ffmpeg import GLOBAL_ARGUMENTS
+from audio.memory_file import memory_file
 from configs.app import ReferenceLimits
 
-_READ_BYTES = 1 << 16
 _BYTES_PER_SAMPLE = 4
 
 
@@ -51,18 +51,17 @@ class ReferenceDecoder:
         return _within_unit(samples)
 
     async def _run(self, data: bytes) -> bytes:
-        with _memory_file(data) as stdin:
-            child = await start_child(
-                self._arguments, self._child_limits, stdin=stdin, stdout=asyncio.subprocess.PIPE
-            )
-        try:
-            async with asyncio.timeout(self._limits.decode_timeout_s):
-                output, _ = await child.communicate()
-        except TimeoutError as error:
-            raise UndecodableReferenceError from error
-        finally:
-            await end_child(child)
-        if child.returncode != 0:
+        with memory_file(data) as stdin:
+            async with child_process(
+                self._arguments, self._child_limits, stdin=stdin, stdout=subprocess.PIPE
+            ) as child:
+                try:
+                    async with asyncio.timeout(self._limits.decode_timeout_s):
+                        output = await cast(asyncio.StreamReader, child.stdout).read()
+                        return_code = await child.wait()
+                except TimeoutError as error:
+                    raise UndecodableReferenceError from error
+        if return_code != 0:
             raise UndecodableReferenceError
         return output[: len(output) - len(output) % _BYTES_PER_SAMPLE]
 
@@ -95,16 +94,3 @@ def _decode_arguments(binary: Path, sample_rate_hz: int, longest_s: float) -> li
         map="0:a:0",
     )  # fmt: skip
     return [str(part) for part in stream.global_args(*GLOBAL_ARGUMENTS).compile(cmd=str(binary))]
-
-
-@contextmanager
-def _memory_file(data: bytes) -> Iterator[int]:
-    """A seekable file that lives in memory only; yields its descriptor."""
-    descriptor = os.memfd_create("reference")
-    try:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        yield descriptor
-    finally:
-        os.close(descriptor)

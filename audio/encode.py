@@ -4,16 +4,19 @@ import asyncio
 import io
 import os
 import struct
+import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol, cast
 
 import ffmpeg
 
+from audio.child import Child, ChildLimits, child_process
 from audio.errors import EncoderError
-from audio.ffmpeg import GLOBAL_ARGUMENTS, ChildLimits, end_child, start_child
+from audio.ffmpeg import GLOBAL_ARGUMENTS
 from audio.formats import AudioFormat
+from audio.memory_file import memory_file
 
 _READ_BYTES = 1 << 16
 _GATHER_S = 0.03
@@ -65,21 +68,16 @@ class EncoderFactory:
             yield _RawEncoder(self._sample_rate_hz, header=header, whole=whole)
             return
         arguments = self._arguments(audio_format, whole=whole)
-        file = os.memfd_create("speech") if whole else None
-        try:
-            child = await start_child(
+        with memory_file() if whole else nullcontext() as file:
+            stdout = subprocess.PIPE if file is None else file
+            async with child_process(
                 arguments,
                 _CHILD_LIMITS,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE if file is None else file,
-            )
-            try:
+                stdin=subprocess.PIPE,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+            ) as child:
                 yield _FfmpegEncoder(child, file, self._timeout_s)
-            finally:
-                await end_child(child)
-        finally:
-            if file is not None:
-                os.close(file)
 
     def _arguments(self, audio_format: AudioFormat, *, whole: bool) -> list[str]:
         source = ffmpeg.input(
@@ -101,9 +99,7 @@ class EncoderFactory:
 class _FfmpegEncoder:
     """An FFmpeg child: samples go into its stdin; bytes come from its stdout or its file."""
 
-    def __init__(
-        self, child: asyncio.subprocess.Process, file: int | None, timeout_s: float
-    ) -> None:
+    def __init__(self, child: Child, file: int | None, timeout_s: float) -> None:
         self._child = child
         self._stdin = cast(asyncio.StreamWriter, child.stdin)
         self._stderr = cast(asyncio.StreamReader, child.stderr)
@@ -142,8 +138,7 @@ class _FfmpegEncoder:
 
     def _give_up(self) -> None:
         """End a child that has its whole input and still does not end."""
-        if self._child.returncode is None:
-            self._child.kill()
+        self._child.kill()
 
     async def _last_words(self) -> str:
         words = await self._stderr.read(_READ_BYTES)

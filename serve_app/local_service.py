@@ -1,6 +1,5 @@
 """The service on this machine: a Ray of its own, started and stopped with it."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +24,6 @@ def local_ray(
     *, dashboard: bool, forward_logs: bool = True, temp_dir: Path | None = None
 ) -> Iterator[None]:
     """A Ray cluster on loopback that lives as long as the block; others are left alone."""
-    # gRPC would print a line for each FFmpeg child that is forked beside its threads.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     ray.init(
         address="local",
         namespace="serve",
