@@ -24,7 +24,7 @@ from deployments.messages import (
 from deployments.metrics import EngineMetrics
 from engines.checks import check_request
 from engines.errors import EngineFailureError
-from engines.protocol import EngineInfo, PreparedVoice
+from engines.protocol import PreparedVoice
 from engines.registry import load_engine
 
 
@@ -67,9 +67,8 @@ class EngineServer:
             async for samples in chunks:
                 yield samples
 
-    def describe(self) -> EngineInfo:
-        """What the engine is and can do."""
-        return self._engine.info
+    async def check_health(self) -> None:
+        """Called by Ray again and again: an event loop that is stuck does not answer."""
 
     def _wants_reference(self, task: EngineTask) -> bool:
         return (
