@@ -1,0 +1,1 @@
+"""What the model takes from a reference clip."""

@@ -1,0 +1,1 @@
+"""Text before the language model: normalising, splitting, tokens."""
