@@ -5,12 +5,20 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from torch import Tensor
 
 from engines.cosyvoice.config import SPEAKER_DIM
 from engines.cosyvoice.prompt.features import speaker_filter_bank, whisper_log_mel
 from engines.errors import EngineLoadError
 
+_UNREADABLE = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+)
 LONGEST_S = 30
 """The speech tokenizer knows no longer clips."""
 
@@ -45,7 +53,7 @@ def _open(file: Path) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise EngineLoadError(f"{file} cannot be read as an ONNX model: {error}") from error
 
 
