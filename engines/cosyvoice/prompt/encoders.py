@@ -19,8 +19,6 @@ _UNREADABLE = (
     ort_errors.InvalidProtobuf,
     ort_errors.NoSuchFile,
 )
-LONGEST_S = 30
-"""The speech tokenizer knows no longer clips."""
 
 
 class PromptEncoders:

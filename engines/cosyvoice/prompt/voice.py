@@ -17,6 +17,7 @@ from engines.errors import EngineLoadError
 from engines.protocol import Reference
 
 _FORMAT = "cosyvoice-voice-1"
+_LONGEST_S = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +69,18 @@ class VoicePrompt:
 def prepare_voice_prompt(
     reference: Reference, encoders: PromptEncoders, version: Version, fmax_hz: float
 ) -> VoicePrompt:
-    """Draw a voice from ``reference``.
+    """Draw a voice from ``reference``, which may last up to 30 s.
 
     Tokens and mel are cut to the same duration (upstream: cosyvoice/cli/frontend.py,
     frontend_zero_shot): P = min(mel frames // 2, tokens).
+
+    Raises:
+        ValueError: the clip is longer than the speech tokenizer can take.
     """
+    if reference.duration_s > _LONGEST_S:
+        raise ValueError(
+            f"the reference lasts {reference.duration_s:.1f} s, more than {_LONGEST_S}"
+        )
     samples = torch.from_numpy(np.array(reference.samples))  # what came through Ray is read-only
     at_16_khz = resample(samples, reference.sample_rate_hz, ENCODER_RATE_HZ)
     at_24_khz = resample(samples, reference.sample_rate_hz, SAMPLE_RATE_HZ)

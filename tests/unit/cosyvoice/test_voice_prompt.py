@@ -80,6 +80,11 @@ def test_what_is_no_voice_of_this_version_is_refused(encoders, tmp_path):
         VoicePrompt.load(tmp_path / "missing", VERSION)
 
 
+def test_a_clip_that_is_too_long_is_refused(encoders):
+    with pytest.raises(ValueError, match="30"):
+        prepare(encoders, reference(30.1))
+
+
 def test_a_broken_encoder_is_named(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"no model")
     with pytest.raises(EngineLoadError, match=r"a\.onnx"):
