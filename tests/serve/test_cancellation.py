@@ -25,7 +25,7 @@ def test_hanging_up_on_a_stream(tone, events, audio_format):
     with tone.stream("POST", TTS, json=fields) as response:
         next(response.iter_raw())
         if audio_format == "mp3":
-            assert ffmpeg_children()
+            wait_until(ffmpeg_children, timeout_s=5)
     assert_stopped(events)
 
 
