@@ -51,7 +51,8 @@ class LlmConfig:
     """The speech language model: a Qwen2 body with speech tables.
 
     ``sos`` and ``task`` are rows of the special embedding (CosyVoice 2: ``llm_embedding``) or of
-    the speech embedding (CosyVoice 3).
+    the speech embedding (CosyVoice 3). ``silent_tokens`` are dropped from what the flow gets after
+    ``silent_max_run`` of them in a row.
     """
 
     hidden: int
@@ -67,14 +68,20 @@ class LlmConfig:
     sos: int
     task: int
     eos: int
+    fill: int
     stop_first: int
     stop_last: int
     min_length_masked_id: int
-    drops_silent_runs: bool
+    required_text_id: int | None = None
+    silent_tokens: frozenset[int] = frozenset()
+    silent_max_run: int = SILENT_MAX_RUN
     rope_theta: float = 1_000_000.0
     norm_eps: float = 1e-6
     min_token_text_ratio: int = 2
     max_token_text_ratio: int = 20
+    text_block: int = 5
+    speech_block: int = 15
+    """Streamed text alternates with speech in blocks of so many tokens (mix_ratio)."""
     sampling: SamplingConfig = SamplingConfig()
 
 
@@ -159,6 +166,8 @@ class HiftConfig:
     conv_pre_look_right: int = 4
     """Mel frames of look-ahead (causal only)."""
     f0_look_right: int = 3
+    overlap_frames: int = 8
+    """Mel frames that neighbouring chunks share and cross-fade over (non-causal only)."""
 
 
 @dataclass(frozen=True, slots=True)
