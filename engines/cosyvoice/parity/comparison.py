@@ -35,7 +35,8 @@ class Comparison:
         """Format one line of the table."""
         verdict = "pass" if self.passed else "FAIL"
         figures = (self.largest_error, self.relative_error, self.tolerance)
-        return f"{self.case:56} {' '.join(f'{figure:10.2e}' for figure in figures)} {verdict} {self.note}".rstrip()
+        columns = " ".join(f"{figure:10.2e}" for figure in figures)
+        return f"{self.case:56} {columns} {verdict} {self.note}".rstrip()
 
     @classmethod
     def of(

@@ -60,7 +60,7 @@ class GoldenVersion:
     @cached_property
     def flat(self) -> dict[str, Any]:
         """The configuration, as in the file."""
-        return _read_json(self.folder / "config.json")
+        return dict(_read_json(self.folder / "config.json"))
 
     @cached_property
     def config(self) -> CosyVoiceConfig:

@@ -24,7 +24,8 @@ def compare(version: GoldenVersion) -> Iterator[Comparison]:
 
 def _vector(arrays: GoldenArrays, name: str, settings: SamplingConfig) -> Iterator[Comparison]:
     scores = arrays.tensor(f"{name}_scores")[None]
-    rows = SamplingRows.of([settings], [arrays.ids(f"{name}_history")], scores.device)
+    history = arrays.ids(f"{name}_history")
+    rows = SamplingRows.of([settings], [history], scores.device)
     candidates = nucleus(scores, rows)
     kept = candidates.weights[0] > 0
     ids = candidates.ids[0, kept]
@@ -37,7 +38,9 @@ def _vector(arrays: GoldenArrays, name: str, settings: SamplingConfig) -> Iterat
         _PROBABILITY_TOLERANCE,
     )
     repeats = arrays.ids(f"{name}_fallback_if_picked_by_rank")
-    yield Comparison.equal(f"{name} repetition", _repetitions(scores, rows, ids), repeats)
+    yield Comparison.equal(
+        f"{name} repetition", _repetitions(scores, settings, history, ids), repeats
+    )
     pick = int(arrays[f"{name}_pick"])
     triggers = repeats[ids.tolist().index(pick)]
     yield Comparison.equal(
@@ -47,16 +50,16 @@ def _vector(arrays: GoldenArrays, name: str, settings: SamplingConfig) -> Iterat
         yield from _fallback(arrays, name, strike_out(scores, torch.tensor([pick]))[0])
 
 
-def _repetitions(scores: Tensor, rows: SamplingRows, ids: Tensor) -> list[int]:
+def _repetitions(
+    scores: Tensor, settings: SamplingConfig, history: list[int], ids: Tensor
+) -> list[int]:
     """Whether picking each candidate makes the sampler draw again."""
-    again = []
-    for rank, picked in enumerate(ids.tolist()):
-        other = torch.tensor([(picked + 1) % scores.shape[1]])
-        token = sample(
-            scores, rows, lambda _, rank=rank: torch.tensor([rank]), lambda _, other=other: other
-        )
-        again.append(int(token != picked))
-    return again
+    count = len(ids)
+    rows = SamplingRows.of([settings] * count, [history] * count, scores.device)
+    ranks = torch.arange(count)
+    other = (ids + 1) % scores.shape[1]
+    tokens = sample(scores.expand(count, -1), rows, lambda _: ranks, lambda _: other)
+    return (tokens != ids).int().tolist()
 
 
 def _fallback(arrays: GoldenArrays, name: str, probabilities: Tensor) -> Iterator[Comparison]:
