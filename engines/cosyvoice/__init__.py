@@ -1,1 +1,1 @@
-"""CosyVoice 2 and 3: our own inference runtime for the released checkpoints."""
+"""Our own runtime for CosyVoice 2 and 3."""

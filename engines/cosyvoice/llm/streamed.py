@@ -35,7 +35,8 @@ class _Phase(Enum):
 class StreamedUtterance(Utterance):
     """A request whose text comes in pieces, through ``feed`` and then ``end``.
 
-    Upstream sets no length limit; here speech ends at ``max_token_text_ratio`` times the text.
+    Upstream sets no length limit. Here, once the text has ended, at most ``max_token_text_ratio``
+    times its length of speech follows, so an empty text says nothing.
 
     Raises:
         PromptError: an id is outside its table, or CosyVoice 3's end-of-prompt mark is missing
@@ -67,17 +68,18 @@ class StreamedUtterance(Utterance):
         self._text = list(prompt_text[instruction:])
         self._reference = list(prompt_speech)
         self._next_fill = config.speech_block - len(prompt_speech) % config.speech_block
-        self._symbols_promised = 2 + len(prompt_text) + len(prompt_speech)
+        self._prompt_length = len(prompt_text) + len(prompt_speech)
         self._text_length = 0
+        self._most_tokens = 0
 
     @property
     def most_positions(self) -> int:
         """What the text so far can come to, which ``feed`` raises."""
-        return self._symbols_promised + self._most_speech + self._text_length + 1
-
-    @property
-    def _most_speech(self) -> int:
-        return self.config.max_token_text_ratio * self._text_length
+        config, texts = self.config, self._prompt_length + self._text_length
+        blocks = texts // config.text_block + 1
+        ending = config.max_token_text_ratio * self._text_length
+        start_task_and_repetition = 3
+        return start_task_and_repetition + texts + blocks * config.speech_block + ending
 
     @property
     def masked_ids(self) -> tuple[int, ...]:
@@ -119,6 +121,10 @@ class StreamedUtterance(Utterance):
         if not self._closed:
             return []
         self._phase = _Phase.ENDING
+        self._most_tokens = len(self.tokens) + self.config.max_token_text_ratio * self._text_length
+        if not self._text_length:
+            self.finished = True
+            return []
         task = Symbol(Table.SPECIAL, self.config.task)
         return [*self._input, *symbols(Table.TEXT, self._text), task]
 
@@ -140,7 +146,7 @@ class StreamedUtterance(Utterance):
             self.finished = True
             raise UnexpectedTokenError(f"the language model said {token} amid streamed text")
         self._input = [Symbol(Table.SPEECH, token)]
-        self.finished = self._phase is _Phase.ENDING and len(self.tokens) >= self._most_speech
+        self.finished = self._phase is _Phase.ENDING and len(self.tokens) == self._most_tokens
         return token
 
     def _is_ready(self) -> bool:
@@ -153,7 +159,7 @@ class StreamedUtterance(Utterance):
         if self._reference:
             return False
         filled = bool(self.tokens) and self.tokens[-1] == blocks.fill
-        if not filled and (self.tokens or len(self._input) > 1):
+        if not filled and len(self._input) > 1:
             return True
         if len(self._text) < blocks.text_block:
             return False

@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("directory", type=Path, help="laid out as <version>/tiny/<stage>.npz")
     parser.add_argument("--stage", action="append", default=[], help="compare this stage only")
     arguments = parser.parse_args()
-    torch.backends.cudnn.allow_tf32 = False
+    torch.set_num_threads(1)
     comparisons = []
     print(f"{'case':56} {'absolute':>10} {'relative':>10} {'tolerance':>10}")
     for comparison in compare_all(arguments.directory, frozenset(arguments.stage)):
