@@ -40,11 +40,11 @@ class Comparison:
 
     @classmethod
     def of(
-        cls, case: str, result: Tensor | ArrayLike, reference: ArrayLike, tolerance: float
+        cls, case: str, result: Tensor | ArrayLike, reference: Tensor | ArrayLike, tolerance: float
     ) -> Self:
         """Compare arrays; another shape is an infinite error."""
         ours = _array(result)
-        theirs = np.asarray(reference)
+        theirs = _array(reference)
         if ours.shape != theirs.shape:
             return cls.failure(case, f"shape {ours.shape}, not {theirs.shape}")
         if not theirs.size:

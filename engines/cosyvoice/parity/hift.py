@@ -60,7 +60,7 @@ def compare(version: GoldenVersion) -> Iterator[Comparison]:
     yield from _f0(vocoder, arrays)
     yield from _source(vocoder, modules, arrays)
     yield from _generator(vocoder, arrays)
-    yield from _whole(vocoder, modules, arrays, _noise_table(modules, arrays))
+    yield from _whole(vocoder, modules, arrays)
     chunks = version.notes("hift")["stream_chunks"]
     silence = Silence(modules.source.channels)
     if isinstance(vocoder, CausalVocoder):
@@ -71,15 +71,12 @@ def compare(version: GoldenVersion) -> Iterator[Comparison]:
     yield from (Comparison.failure(name, "unknown array") for name in arrays.unused)
 
 
-def _noise_table(modules: HiftModules, arrays: GoldenArrays) -> Tensor:
+def _noise_table(modules: HiftModules, f0: Tensor, radians: Tensor, reference: Tensor) -> Tensor:
     """Make the noise table of this set, fp32 [samples, channels].
 
     The files do not say which seed it was drawn with (11 in the main set, others elsewhere), so
     it is the one whose source fits the reference best.
     """
-    f0 = arrays.tensor("f0")[None]
-    radians = modules.source.phases(f0, modules.source.start(1)).radians
-    reference = arrays.tensor("source_table_noise")
     shape = (f0.shape[1] * MEL_HOP, modules.source.channels)
 
     def misfit(table: Tensor) -> float:
@@ -138,25 +135,24 @@ def _whole(
     vocoder: CausalVocoder | OverlapVocoder,
     modules: HiftModules,
     arrays: GoldenArrays,
-    table: Tensor,
 ) -> Iterator[Comparison]:
     """Render the mel without and with noise; the reference may be cut short."""
     mel = arrays.tensor("mel")
+    f0 = vocoder.predict_f0(mel)[None]
+    radians = modules.source.phases(f0, modules.source.start(1)).radians
+    reference = arrays.tensor("source_table_noise")
+    table = _noise_table(modules, f0, radians, reference)
+    made = modules.source.forward(f0, radians, table[None])[0, : len(reference)]
+    yield Comparison.of("source_table_noise", made, reference, _SOURCE_TOLERANCE)
     noises: dict[str, SourceNoise] = {
         "zero": Silence(modules.source.channels),
         "table": TableNoise(table),
     }
-    f0 = vocoder.predict_f0(mel)[None]
-    radians = modules.source.phases(f0, modules.source.start(1)).radians
-    made = modules.source.forward(f0, radians, table[None])[0]
-    reference = arrays["source_table_noise"]
-    yield Comparison.of("source_table_noise", made[: len(reference)], reference, _SOURCE_TOLERANCE)
     for name, noise in noises.items():
         (wave,) = vocoder.render([mel], [noise])
-        reference = arrays[f"wav_{name}_noise"]
-        yield Comparison.of(
-            f"wav_{name}_noise", wave[: len(reference)], reference, _WAVEFORM_TOLERANCE
-        )
+        case = f"wav_{name}_noise"
+        expected = arrays[case]
+        yield Comparison.of(case, wave[: len(expected)], expected, _WAVEFORM_TOLERANCE)
 
 
 def _unfinished(
