@@ -1,0 +1,7 @@
+"""CosyVoice's flow: speech tokens to mel."""
+
+from engines.cosyvoice.flow.model import Flow, FlowRequest
+from engines.cosyvoice.flow.prompt import Prompt
+from engines.cosyvoice.flow.stream import Chunk, Final, FlowStream, FlowVoice
+
+__all__ = ["Chunk", "Final", "Flow", "FlowRequest", "FlowStream", "FlowVoice", "Prompt"]
