@@ -1,4 +1,4 @@
-"""Stretches of sequences that are solved together, and how their guidance branches are packed."""
+"""Stretches of sequences that are solved together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from engines.cosyvoice.config import CHUNK_FRAMES, CHUNK_TOKENS, TOKEN_MEL_RATIO
-from engines.cosyvoice.flow.layout import Layout, Segment
+from engines.cosyvoice.flow.groups import Segment, Style
+from engines.cosyvoice.flow.layout import Layout
 from engines.cosyvoice.flow.prompt import Prompt
 
 
@@ -30,6 +31,10 @@ class Stretch:
     history: tuple[int, ...] = ()
     filled: tuple[int, ...] = ()
 
+    def segment(self, ratio: int) -> Segment:
+        """The stretch at ``ratio`` positions for each token."""
+        return Segment((self.stop - self.start) * ratio, self.history, self.filled)
+
     @property
     def frames(self) -> int:
         """Mel frames in the stretch."""
@@ -41,60 +46,46 @@ class Stretch:
         return self.start * TOKEN_MEL_RATIO
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Guided:
-    """Both guidance branches of a batch in one packing.
+class Batch:
+    """Stretches to be solved together, and their packings.
 
-    Stretch by stretch, first the conditional rows, then the unconditional ones.
+    The guided packing holds both guidance branches: stretch by stretch, first the conditional
+    rows, then the unconditional ones.
+
+    Args:
+        stretches: what is solved.
+        branch_blocks: by how much the unconditional branch's block numbers are higher.
+        style: how attention goes about the batch.
 
     Attributes:
-        layout: the packing; the unconditional branch's blocks come ``blocks`` later.
-        frames: for each row, its frame in the batch [2 * frames].
-        conditional: rows of the conditional branch [frames].
-        unconditional: rows of the unconditional branch [frames].
+        tokens: the conditional branch at 25 Hz.
+        frames: the conditional branch at 50 Hz.
+        guided: both branches at 50 Hz.
+        guided_frames: for each row of ``guided`` its row in ``frames``, int64.
+        conditional: rows of the conditional branch in ``guided``, int64.
+        unconditional: rows of the unconditional branch in ``guided``, int64.
     """
 
-    layout: Layout
-    frames: Tensor
-    conditional: Tensor
-    unconditional: Tensor
+    def __init__(self, stretches: Sequence[Stretch], branch_blocks: int, style: Style) -> None:
+        self.stretches = tuple(stretches)
+        self.tokens = Layout([s.segment(1) for s in stretches], CHUNK_TOKENS, style)
+        given = [s.segment(TOKEN_MEL_RATIO) for s in stretches]
+        self.frames = Layout(given, CHUNK_FRAMES, style)
+        both = [part for own in given for part in (own, own.moved(branch_blocks))]
+        self.guided = Layout(both, CHUNK_FRAMES, style)
+        conditional, unconditional, frames = _branches([own.length for own in given])
+        self.conditional = conditional.to(style.device, non_blocking=True)
+        self.unconditional = unconditional.to(style.device, non_blocking=True)
+        self.guided_frames = frames.to(style.device, non_blocking=True)
 
 
-def token_layout(stretches: Sequence[Stretch], *, chunked: bool, device: torch.device) -> Layout:
-    """The packing of the conditional branch at 25 Hz."""
-    segments = [Segment(s.stop - s.start, s.history, s.filled) for s in stretches]
-    return Layout(segments, CHUNK_TOKENS, chunked=chunked, device=device)
-
-
-def frame_layout(stretches: Sequence[Stretch], *, chunked: bool, device: torch.device) -> Layout:
-    """The packing of the conditional branch at 50 Hz."""
-    segments = [Segment(s.frames, s.history, s.filled) for s in stretches]
-    return Layout(segments, CHUNK_FRAMES, chunked=chunked, device=device)
-
-
-def guided_layout(
-    stretches: Sequence[Stretch], blocks: int, *, chunked: bool, device: torch.device
-) -> Guided:
-    """The packing of both branches at 50 Hz; the pool has ``blocks`` blocks for each branch."""
-    segments, frames, conditional, offset = [], [], [], 0
-    for stretch in stretches:
-        segments.append(Segment(stretch.frames, stretch.history, stretch.filled))
-        segments.append(
-            Segment(
-                stretch.frames,
-                tuple(block + blocks for block in stretch.history),
-                tuple(block + blocks for block in stretch.filled),
-            )
-        )
-        own = torch.arange(offset, offset + stretch.frames)
-        frames.append(own.repeat(2))
-        conditional.append(own + offset)
-        offset += stretch.frames
-    lengths = torch.tensor([stretch.frames for stretch in stretches])
-    rows = torch.cat(conditional)
-    return Guided(
-        Layout(segments, CHUNK_FRAMES, chunked=chunked, device=device),
-        torch.cat(frames).to(device),
-        rows.to(device),
-        (rows + lengths.repeat_interleave(lengths)).to(device),
-    )
+def _branches(lengths: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of both branches in a guided packing, and the frame of each of its rows."""
+    conditional, unconditional, frames, first = [], [], [], 0
+    for length in lengths:
+        own = torch.arange(first, first + length)
+        conditional.append(own + first)
+        unconditional.append(own + first + length)
+        frames += [own, own]
+        first += length
+    return torch.cat(conditional), torch.cat(unconditional), torch.cat(frames)

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.cosyvoice.config import ConformerConfig
-from engines.cosyvoice.flow.attention import attend
+from engines.cosyvoice.flow.attention import Attention
 from engines.cosyvoice.flow.layers import LayerNorm, Linear
-from engines.cosyvoice.flow.layout import Group, Layout
+from engines.cosyvoice.flow.layout import Layout
 from engines.cosyvoice.flow.memory import Memory
 from engines.cosyvoice.flow.weights import Weights
 
@@ -94,10 +94,9 @@ class ConformerLayer:
     attention.py (RelPositionMultiHeadedAttention).
     """
 
-    number: int
-    heads: int
     norm_attention: LayerNorm
     qkv: Linear
+    attention: Attention
     positions: RelativeScores
     out: Linear
     norm_feed: LayerNorm
@@ -107,15 +106,14 @@ class ConformerLayer:
     @classmethod
     def load(cls, weights: Weights, config: ConformerConfig, number: int) -> "ConformerLayer":
         """Take one layer; ``number`` names it in the memory."""
-        width, attention = config.width, weights.scope("self_attn")
-        qkv, positions = _load_attention(attention, config)
+        width, own = config.width, weights.scope("self_attn")
+        qkv, positions = _load_attention(own, config)
         return cls(
-            number,
-            config.heads,
             weights.norm("norm_mha", width, _NORM_EPS),
             qkv,
+            Attention(number, config.heads),
             positions,
-            attention.linear("linear_out", width, width),
+            own.linear("linear_out", width, width),
             weights.norm("norm_ff", width, _NORM_EPS),
             weights.linear("feed_forward.w_1", config.ffn, width),
             weights.linear("feed_forward.w_2", width, config.ffn),
@@ -124,14 +122,9 @@ class ConformerLayer:
     def __call__(self, x: Tensor, layout: Layout, memory: Memory) -> Tensor:
         """[rows, width] -> [rows, width]."""
         qkv = self.qkv(self.norm_attention(x))
-
-        def bias(group: Group, span: tuple[int, int]) -> Tensor:
-            first, end = span
-            shape = (group.count, group.length, 3, self.heads, -1)
-            queries = qkv[group.rows].view(shape)[:, first:end, 0].transpose(1, 2)
-            return self.positions(queries, group.past + first, group.past + end)
-
-        x = x + self.out(attend(qkv, self.heads, self.number, layout, memory, bias))
+        inner = x.shape[1]
+        mixed = self.attention(qkv[:, :inner], qkv[:, inner:], layout, memory, self.positions)
+        x = x + self.out(mixed)
         return x + self.feed_out(functional.silu(self.feed_in(self.norm_feed(x))))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.cosyvoice.config import CHUNK_FRAMES, MEL_BINS, DitConfig
-from engines.cosyvoice.flow.attention import attend
+from engines.cosyvoice.flow.attention import Attention
 from engines.cosyvoice.flow.convolution import GroupedCausalConv
 from engines.cosyvoice.flow.layers import LayerNorm, Linear, gelu_tanh, mish
 from engines.cosyvoice.flow.layout import Layout
@@ -67,29 +67,27 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DitBlock:
-    """Modulated self-attention and feed-forward; ``number`` names the block in the memory."""
+    """Modulated self-attention and feed-forward."""
 
-    number: int
-    heads: int
     modulation: Modulation
     qkv: Linear
+    attention: Attention
     out: Linear
     feed_in: Linear
     feed_out: Linear
 
     @classmethod
     def load(cls, weights: Weights, config: DitConfig, number: int, times: Tensor) -> "DitBlock":
-        """Take one block."""
-        dim, inner, attention = config.dim, config.heads * config.head_dim, weights.scope("attn")
+        """Take one block; ``number`` names it in the memory."""
+        dim, inner, own = config.dim, config.heads * config.head_dim, weights.scope("attn")
         names = ("to_q", "to_k", "to_v")
-        matrices = [attention.take(f"{name}.weight", inner, dim) for name in names]
-        biases = [attention.take(f"{name}.bias", inner) for name in names]
+        matrices = [own.take(f"{name}.weight", inner, dim) for name in names]
+        biases = [own.take(f"{name}.bias", inner) for name in names]
         return cls(
-            number,
-            config.heads,
             Modulation.load(weights, times),
             weights.matrix(torch.cat(matrices), torch.cat(biases)),
-            attention.linear("to_out.0", dim, inner),
+            Attention(number, config.heads),
+            own.linear("to_out.0", dim, inner),
             weights.linear("ff.ff.0.0", config.ff_mult * dim, dim),
             weights.linear("ff.ff.2", dim, config.ff_mult * dim),
         )
@@ -101,8 +99,9 @@ class DitBlock:
         modulation = self.modulation
         qkv = self.qkv(modulation.norm_attention[step](x))
         rotation(qkv)
-        mixed = self.out(attend(qkv, self.heads, self.number, layout, memory))
-        x = torch.addcmul(x, modulation.gate_attention[step], mixed)
+        inner = qkv.shape[1] // 3
+        mixed = self.attention(qkv[:, :inner], qkv[:, inner:], layout, memory)
+        x = torch.addcmul(x, modulation.gate_attention[step], self.out(mixed))
         fed = self.feed_out(gelu_tanh(self.feed_in(modulation.norm_feed[step](x))))
         return torch.addcmul(x, modulation.gate_feed[step], fed)
 

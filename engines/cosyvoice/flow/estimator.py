@@ -52,8 +52,17 @@ class Estimator(Protocol):
         ...
 
 
-def load_estimator(weights: Weights, config: FlowConfig, grid: TimeGrid) -> Estimator:
-    """The estimator that the configuration names."""
+def load_estimator(
+    weights: Weights, config: FlowConfig, grid: TimeGrid, *, compact: bool
+) -> Estimator:
+    """The estimator that the configuration names.
+
+    Raises:
+        ValueError: ``compact`` is wanted of a DiT, whose keys and values are hardly wider than
+            what they are made of.
+    """
     if isinstance(config.estimator, DitConfig):
+        if compact:
+            raise ValueError("only CosyVoice 2's estimator has a compact memory")
         return Dit.load(weights, config.estimator, grid, config.noise_frames)
-    return UNet.load(weights, config.estimator, grid)
+    return UNet.load(weights, config.estimator, grid, compact=compact)

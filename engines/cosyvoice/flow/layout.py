@@ -6,56 +6,19 @@ padding. Attention and convolutions do care; what they need to know about the pa
 worked out once for each batch and shared by all layers.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import groupby
 
 import torch
 from torch import Tensor
 
-BLANK_BLOCK = 0
-"""The pool's block that stands before every sequence: zeros."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The new positions of one sequence.
-
-    Attributes:
-        length: how many positions are new.
-        history: pool blocks that hold the positions before them, in order, all full.
-        filled: pool blocks that the new positions fill; empty where nothing is to be kept.
-    """
-
-    length: int
-    history: tuple[int, ...] = ()
-    filled: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Neighbouring segments of equal shape: attention takes them as one batch.
-
-    Attributes:
-        rows: where the segments' rows lie in the packed matrix.
-        count: how many segments.
-        length: new positions in each.
-        past: positions before them in each.
-        spans: attention spans as [first, end) among the new positions. The positions of a span
-            see everything before its end, and nothing after it.
-        filled: pool blocks that the new positions fill [count * blocks], or None.
-        context: pool blocks whose positions the group attends to [count * blocks]: the history,
-            and what is filled; or None where there are none.
-    """
-
-    rows: slice
-    count: int
-    length: int
-    past: int
-    spans: tuple[tuple[int, int], ...]
-    filled: Tensor | None
-    context: Tensor | None
+from engines.cosyvoice.flow.groups import (
+    BLANK_BLOCK,
+    Segment,
+    Style,
+    block_ids,
+    group_segments,
+)
 
 
 class Layout:
@@ -63,46 +26,37 @@ class Layout:
 
     Args:
         segments: what is packed.
-        block: positions in a pool block.
-        chunked: whether attention is causal between blocks (each position sees its own block and
-            those before it), or else full.
-        device: where index tensors go.
+        block: positions in a block at this rate.
+        style: how attention goes about the batch.
     """
 
-    def __init__(
-        self, segments: Sequence[Segment], block: int, *, chunked: bool, device: torch.device
-    ) -> None:
-        self.block = block
-        self.device = device
+    def __init__(self, segments: Sequence[Segment], block: int, style: Style) -> None:
         self._segments = tuple(segments)
-        self._lengths = [segment.length for segment in segments]
-        self.rows = sum(self._lengths)
+        self._block = block
+        self._device = style.device
         self._windows: dict[int, Tensor] = {}
         self._kept: dict[int, Tensor] = {}
         self._padded: dict[int, tuple[Tensor, Tensor]] = {}
-        self.groups = tuple(self._groups(chunked=chunked))
-
-    @property
-    def num_segments(self) -> int:
-        """How many segments are packed."""
-        return len(self._segments)
+        self.num_segments = len(self._segments)
+        self.rows = sum(segment.length for segment in segments)
+        self.groups = group_segments(self._segments, block, style)
 
     @cached_property
     def positions(self) -> Tensor:
         """Each row's position in its own sequence, int64 [rows]."""
-        parts = [torch.arange(s.length) + len(s.history) * self.block for s in self._segments]
+        parts = [torch.arange(s.length) + len(s.history) * self._block for s in self._segments]
         return self._to_device(torch.cat(parts))
 
     @cached_property
     def last_blocks(self) -> Tensor:
         """The block before each segment, int64 [segments]."""
-        return self._ids(s.history[-1] if s.history else BLANK_BLOCK for s in self._segments)
+        last = [s.history[-1] if s.history else BLANK_BLOCK for s in self._segments]
+        return self._to_device(torch.tensor(last))
 
     @cached_property
     def filled_blocks(self) -> Tensor | None:
-        """All blocks that this batch fills, or None."""
-        ids = [block for s in self._segments for block in s.filled]
-        return self._ids(ids) if ids else None
+        """All blocks that this batch fills, int64, or None."""
+        return block_ids([number for s in self._segments for number in s.filled], self._device)
 
     def windows(self, context: int) -> Tensor:
         """What a causal convolution sees, int64 [rows * (context + 1)].
@@ -124,7 +78,7 @@ class Layout:
             offset = self.num_segments * context
             parts = []
             for segment in self._segments:
-                ends = offset + self.block * torch.arange(1, len(segment.filled) + 1)
+                ends = offset + self._block * torch.arange(1, len(segment.filled) + 1)
                 parts.append((ends[:, None] + torch.arange(-context, 0)).flatten())
                 offset += segment.length
             self._kept[context] = self._to_device(torch.cat(parts))
@@ -146,39 +100,14 @@ class Layout:
     def _joined(self, context: int) -> tuple[Tensor, list[int]]:
         """Indices that put each segment's context and rows together, and the joint lengths."""
         parts, offset = [], self.num_segments * context
-        for number, length in enumerate(self._lengths):
+        for number, segment in enumerate(self._segments):
             parts.append(torch.arange(number * context, (number + 1) * context))
-            parts.append(torch.arange(offset, offset + length))
-            offset += length
-        return torch.cat(parts), [length + context for length in self._lengths]
-
-    def _groups(self, *, chunked: bool) -> Iterator[Group]:
-        start = 0
-        for _, run in groupby(self._segments, lambda s: (s.length, len(s.history), len(s.filled))):
-            alike = list(run)
-            rows = slice(start, start + len(alike) * alike[0].length)
-            yield self._group(alike, rows, chunked=chunked)
-            start = rows.stop
-
-    def _group(self, alike: list[Segment], rows: slice, *, chunked: bool) -> Group:
-        first = alike[0]
-        context = [block for s in alike for block in s.history + s.filled]
-        filled = [block for s in alike for block in s.filled]
-        return Group(
-            rows=rows,
-            count=len(alike),
-            length=first.length,
-            past=len(first.history) * self.block,
-            spans=_spans(first.length, self.block if chunked else first.length),
-            filled=self._ids(filled) if filled else None,
-            context=self._ids(context) if first.history else None,
-        )
-
-    def _ids(self, ids: Iterator[int] | Sequence[int]) -> Tensor:
-        return self._to_device(torch.tensor(list(ids), dtype=torch.int64))
+            parts.append(torch.arange(offset, offset + segment.length))
+            offset += segment.length
+        return torch.cat(parts), [segment.length + context for segment in self._segments]
 
     def _to_device(self, indices: Tensor) -> Tensor:
-        return indices.to(self.device, non_blocking=True)
+        return indices.to(self._device, non_blocking=True)
 
 
 def sliding(lengths: Sequence[int], width: int) -> Tensor:
@@ -192,7 +121,3 @@ def sliding(lengths: Sequence[int], width: int) -> Tensor:
         parts.append(torch.arange(offset, offset + length - width + 1))
         offset += length
     return (torch.cat(parts)[:, None] + torch.arange(width)).flatten()
-
-
-def _spans(length: int, width: int) -> tuple[tuple[int, int], ...]:
-    return tuple((first, min(first + width, length)) for first in range(0, length, width))

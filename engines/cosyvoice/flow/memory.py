@@ -12,7 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from engines.cosyvoice.flow.layout import BLANK_BLOCK, Group, Layout
+from engines.cosyvoice.flow.groups import BLANK_BLOCK, Group
+from engines.cosyvoice.flow.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class BlockStore:
             torch.empty(units * blocks, rows, width, dtype=dtype, device=device)
             for rows, width in shape.convolution
         ]
-        for tensor in self._convolution:
+        for tensor in self._tensors():
             tensor.view(units, blocks, *tensor.shape[1:])[:, BLANK_BLOCK].zero_()
 
     def view(self, first: int, count: int) -> "StoredMemory":
@@ -138,14 +139,14 @@ class StoredMemory:
         self._convolution = convolution
 
     def recall(self, layer: int, group: Group, fresh: Tensor) -> Tensor:
-        """See ``Memory``. Full blocks are written first and read back with the rest."""
+        """See ``Memory``."""
         store = self._attention[layer]
         if group.filled is not None:
             store.index_copy_(0, group.filled, fresh.reshape(-1, *store.shape[1:]))
-        if group.context is None:
+        if group.history is None:
             return fresh
-        known = store.index_select(0, group.context).view(group.count, -1, fresh.shape[2])
-        return known if group.filled is not None else torch.cat([known, fresh], 1)
+        known = store.index_select(0, group.history).view(group.count, group.past, -1)
+        return torch.cat([known, fresh], 1)
 
     def precede(self, convolution: int, context: int, fresh: Tensor, layout: Layout) -> Tensor:
         """See ``Memory``."""

@@ -65,6 +65,8 @@ class Flow:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
         cache_blocks: int = 0,
+        compact: bool = False,
+        merged: bool | None = None,
     ) -> "Flow":
         """Build a flow from upstream's ``flow.pt``.
 
@@ -76,13 +78,19 @@ class Flow:
             device: where to run.
             cache_blocks: seconds of mel that all voices and streams together can remember; 0 is
                 enough for whole requests.
+            compact: remember less than keys and values, a quarter of the memory for more work in
+                every chunk (CosyVoice 2 only).
+            merged: whether attention pads sequences of different lengths to one batch (see
+                ``Style``); None does so on GPUs alone.
 
         Raises:
             WeightsError: the state dict does not fit.
         """
         weights = Weights(state, torch.device(device), dtype)
         speaker = weights.precise().linear("spk_embed_affine_layer", MEL_BINS, SPEAKER_DIM)
-        solver = Solver(weights, config)
+        on_gpu = weights.device.type == "cuda"
+        merge = on_gpu if merged is None else merged
+        solver = Solver(weights, config, merged=merge, compact=compact)
         weights.finish()
         cache = FlowCache(
             solver.front.state,
@@ -103,6 +111,11 @@ class Flow:
     def free_blocks(self) -> int:
         """Cache blocks that no voice and no stream holds."""
         return self._cache.pool.num_free
+
+    @property
+    def shared_bytes(self) -> int:
+        """Memory that all streams have in common; it grows with the longest one so far."""
+        return self._solver.shared_bytes
 
     def stream_bytes(self, voice: FlowVoice, tokens: int) -> int:
         """Memory that a stream of ``tokens`` tokens will need beside its voice's."""

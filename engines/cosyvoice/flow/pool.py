@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engines.cosyvoice.flow.errors import CacheFullError
-from engines.cosyvoice.flow.layout import BLANK_BLOCK
+from engines.cosyvoice.flow.groups import BLANK_BLOCK
 
 
 class BlockPool:

@@ -7,16 +7,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.cosyvoice.config import MEL_BINS, FlowConfig
-from engines.cosyvoice.flow.batch import (
-    Guided,
-    Stretch,
-    frame_layout,
-    guided_layout,
-    token_layout,
-)
+from engines.cosyvoice.flow.batch import Batch, Stretch
 from engines.cosyvoice.flow.cache import FlowCache
 from engines.cosyvoice.flow.estimator import load_estimator
 from engines.cosyvoice.flow.front import load_front
+from engines.cosyvoice.flow.groups import Style
 from engines.cosyvoice.flow.lookahead import TokenWindow
 from engines.cosyvoice.flow.memory import NoMemory
 from engines.cosyvoice.flow.time_grid import TimeGrid
@@ -30,16 +25,30 @@ class Solver:
     Args:
         weights: all weights of the flow but the speaker's projection.
         config: sizes and solver constants.
+        merged: see ``Style``.
+        compact: see ``TransformerBlock``.
     """
 
-    def __init__(self, weights: Weights, config: FlowConfig) -> None:
+    def __init__(
+        self, weights: Weights, config: FlowConfig, *, merged: bool, compact: bool
+    ) -> None:
         self._device = weights.device
+        self._merged = merged
         self._guidance = config.cfg_rate
         self.grid = TimeGrid.cosine(config.ode_steps)
         self.front = load_front(weights, config)
-        self.estimator = load_estimator(weights.scope("decoder.estimator"), config, self.grid)
+        self.estimator = load_estimator(
+            weights.scope("decoder.estimator"), config, self.grid, compact=compact
+        )
         self.noise = _noise(config).to(self._device)
-        self.unguided_start = UnguidedStart(self.estimator, self.noise, weights.dtype)
+        self._unguided_start = UnguidedStart(
+            self.estimator, self.noise, weights.dtype, merged=merged
+        )
+
+    @property
+    def shared_bytes(self) -> int:
+        """Memory that all streams have in common; it grows with the longest one so far."""
+        return self._unguided_start.num_bytes
 
     def solve(self, stretches: Sequence[Stretch], *, chunked: bool) -> list[Tensor]:
         """Solve whole sequences (all start at 0), keeping nothing.
@@ -60,72 +69,56 @@ class Solver:
     def _solve(
         self, stretches: Sequence[Stretch], cache: FlowCache | None, *, chunked: bool
     ) -> list[Tensor]:
-        """Neighbours of equal shape share attention calls, so similar stretches go together."""
         if not stretches:
             return []
+        # attention takes neighbours of equal shape together
         order = sorted(
             range(len(stretches)), key=lambda n: (stretches[n].frames, stretches[n].start)
         )
         ordered = [stretches[n] for n in order]
-        mel = self._integrate(ordered, cache, chunked=chunked)
+        style = Style(chunked=chunked, merged=self._merged, device=self._device)
+        batch = Batch(ordered, cache.branch_blocks if cache else 0, style)
+        mel = self._integrate(batch, cache)
         parts = torch.split_with_sizes(mel, [stretch.frames for stretch in ordered])
-        return [
-            part for _, part in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])
-        ]
+        mels = dict(zip(order, parts, strict=True))
+        return [mels[n] for n in range(len(stretches))]
 
-    def _integrate(
-        self, stretches: Sequence[Stretch], cache: FlowCache | None, *, chunked: bool
-    ) -> Tensor:
+    def _integrate(self, batch: Batch, cache: FlowCache | None) -> Tensor:
         """Packed mel [sum of frames, 80]."""
-        blocks = cache.branch_blocks if cache else 0
-        guided = guided_layout(stretches, blocks, chunked=chunked, device=self._device)
-        mu = self.mean(stretches, cache, chunked=chunked)
-        condition = self._condition(stretches, mu)
-        both = self._both(condition, guided)
-        x = torch.cat([self.noise[s.first_frame :][: s.frames] for s in stretches])
+        condition = self._condition(batch, self.mean(batch, cache))
+        guided_condition = self._guided_condition(batch, condition)
+        x = torch.cat([self.noise[s.first_frame :][: s.frames] for s in batch.stretches])
         for step, duration in enumerate(self.grid.durations):
             if cache and step == 0:
-                given, free = self._first(x, condition, stretches, cache)
+                given = self.estimator(x, condition, 0, batch.frames, cache.step(0))
+                free = self._unguided_start.velocities(batch.stretches)
             else:
                 memory = cache.step(step) if cache else NoMemory()
-                rows = x.index_select(0, guided.frames)
-                velocity = self.estimator(rows, both, step, guided.layout, memory)
-                given = velocity.index_select(0, guided.conditional)
-                free = velocity.index_select(0, guided.unconditional)
+                rows = x.index_select(0, batch.guided_frames)
+                both = self.estimator(rows, guided_condition, step, batch.guided, memory)
+                given = both.index_select(0, batch.conditional)
+                free = both.index_select(0, batch.unconditional)
             x = x + duration * ((1.0 + self._guidance) * given - self._guidance * free)
         return x
 
-    def _first(
-        self, x: Tensor, condition: Tensor, stretches: Sequence[Stretch], cache: FlowCache
-    ) -> tuple[Tensor, Tensor]:
-        """Both branches' velocities at the first step; only one of them needs computing."""
-        layout = frame_layout(stretches, chunked=True, device=self._device)
-        given = self.estimator(x, condition, 0, layout, cache.step(0))
-        return given, self.unguided_start.velocities(stretches)
-
-    def mean(
-        self, stretches: Sequence[Stretch], cache: FlowCache | None, *, chunked: bool
-    ) -> Tensor:
+    def mean(self, batch: Batch, cache: FlowCache | None) -> Tensor:
         """The front's packed output, mu [sum of frames, 80], float32."""
-        return self.front(
-            [TokenWindow.cut(s.tokens, s.start, s.stop) for s in stretches],
-            token_layout(stretches, chunked=chunked, device=self._device),
-            frame_layout(stretches, chunked=chunked, device=self._device),
-            cache.front() if cache else NoMemory(),
-        )
+        windows = [TokenWindow.cut(s.tokens, s.start, s.stop) for s in batch.stretches]
+        memory = cache.front() if cache else NoMemory()
+        return self.front(windows, batch.tokens, batch.frames, memory)
 
-    def _condition(self, stretches: Sequence[Stretch], mu: Tensor) -> Tensor:
+    def _condition(self, batch: Batch, mu: Tensor) -> Tensor:
         """The conditional branch's conditions, packed."""
-        speakers = [s.prompt.speaker.expand(s.frames, -1) for s in stretches]
-        prompts = [_known_mel(stretch) for stretch in stretches]
+        speakers = [s.prompt.speaker.expand(s.frames, -1) for s in batch.stretches]
+        prompts = [_known_mel(stretch) for stretch in batch.stretches]
         return self.estimator.condition(mu, torch.cat(speakers), torch.cat(prompts))
 
-    def _both(self, condition: Tensor, guided: Guided) -> Tensor:
+    def _guided_condition(self, batch: Batch, condition: Tensor) -> Tensor:
         """The conditions of both branches, in the order of the guided packing."""
         nothing = self.noise.new_zeros(1, MEL_BINS)
         blank = self.estimator.condition(nothing, nothing, nothing)
-        both = blank.repeat(guided.layout.rows, 1)
-        return both.index_copy_(0, guided.conditional, condition)
+        both = blank.repeat(batch.guided.rows, 1)
+        return both.index_copy_(0, batch.conditional, condition)
 
 
 def _known_mel(stretch: Stretch) -> Tensor:

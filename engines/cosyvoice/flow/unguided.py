@@ -14,7 +14,8 @@ from torch import Tensor
 from engines.cosyvoice.config import CHUNK_FRAMES, MEL_BINS
 from engines.cosyvoice.flow.batch import Stretch
 from engines.cosyvoice.flow.estimator import Estimator
-from engines.cosyvoice.flow.layout import Layout, Segment
+from engines.cosyvoice.flow.groups import Segment, Style
+from engines.cosyvoice.flow.layout import Layout
 from engines.cosyvoice.flow.memory import BlockStore
 
 _FIRST_CAPACITY = 8
@@ -27,9 +28,13 @@ class UnguidedStart:
         estimator: the estimator.
         noise: where all solves start [frames, 80], float32, on the flow's device.
         dtype: compute dtype.
+        merged: see ``Style``.
     """
 
-    def __init__(self, estimator: Estimator, noise: Tensor, dtype: torch.dtype) -> None:
+    def __init__(
+        self, estimator: Estimator, noise: Tensor, dtype: torch.dtype, *, merged: bool
+    ) -> None:
+        self._style = Style(chunked=True, merged=merged, device=noise.device)
         self._estimator = estimator
         self._noise = noise
         self._dtype = dtype
@@ -82,7 +87,7 @@ class UnguidedStart:
         return torch.split_with_sizes(self._estimate(segments, torch.cat(noise)), lengths)
 
     def _estimate(self, segments: Sequence[Segment], noise: Tensor) -> Tensor:
-        layout = Layout(segments, CHUNK_FRAMES, chunked=True, device=noise.device)
+        layout = Layout(segments, CHUNK_FRAMES, self._style)
         nothing = noise.new_zeros(1, MEL_BINS)
         condition = self._estimator.condition(nothing, nothing, nothing)
         return self._estimator(
