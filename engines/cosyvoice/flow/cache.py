@@ -43,6 +43,11 @@ class FlowCache:
         """Memory of one block."""
         return self._front.block_bytes + self._estimator.block_bytes
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory of all blocks."""
+        return self._front.num_bytes + self._estimator.num_bytes
+
     def front(self) -> StoredMemory:
         """The front's memory."""
         return self._front.view(0, 1)

@@ -111,6 +111,11 @@ class BlockStore:
         for tensor in self._tensors():
             tensor.view(units, blocks, *tensor.shape[1:])[:, BLANK_BLOCK].zero_()
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory of all blocks."""
+        return self.blocks * self.block_bytes
+
     def view(self, first: int, count: int) -> "StoredMemory":
         """The memory of units ``first`` to ``first + count``.
 

@@ -32,7 +32,8 @@ from engines.cosyvoice.flow.layers import Linear
 from engines.cosyvoice.flow.planned import PlannedChunk
 from engines.cosyvoice.flow.prompt import Prompt
 from engines.cosyvoice.flow.solver import Solver
-from engines.cosyvoice.flow.stream import Chunk, Final, FlowStream, FlowVoice, whole_blocks
+from engines.cosyvoice.flow.stream import Chunk, Final, FlowStream
+from engines.cosyvoice.flow.voice import FlowVoice, whole_blocks
 from engines.cosyvoice.flow.weights import Weights
 
 
@@ -74,7 +75,8 @@ class Flow:
             config: the checkpoint's sizes.
             state: the state dict; every key is used, and none may be missing.
             dtype: what matrix products, keys and values are in. The solver's state, norms and
-                residual sums are float32 in any case.
+                residual sums are float32 in any case. For full float32 on a GPU switch TF32 off
+                (``torch.backends.cudnn.allow_tf32``, ``torch.backends.cuda.matmul.allow_tf32``).
             device: where to run.
             cache_blocks: seconds of mel that all voices and streams together can remember; 0 is
                 enough for whole requests.
@@ -90,7 +92,7 @@ class Flow:
         speaker = weights.precise().linear("spk_embed_affine_layer", MEL_BINS, SPEAKER_DIM)
         on_gpu = weights.device.type == "cuda"
         merge = on_gpu if merged is None else merged
-        solver = Solver(weights, config, merged=merge, compact=compact)
+        solver = Solver(weights, config, cache_blocks, merged=merge, compact=compact)
         weights.finish()
         cache = FlowCache(
             solver.front.state,
@@ -113,9 +115,9 @@ class Flow:
         return self._cache.pool.num_free
 
     @property
-    def shared_bytes(self) -> int:
-        """Memory that all streams have in common; it grows with the longest one so far."""
-        return self._solver.shared_bytes
+    def cache_bytes(self) -> int:
+        """Memory set aside for all voices and streams."""
+        return self._cache.num_bytes + self._solver.shared_bytes
 
     def stream_bytes(self, voice: FlowVoice, tokens: int) -> int:
         """Memory that a stream of ``tokens`` tokens will need beside its voice's."""
@@ -229,9 +231,10 @@ class Flow:
 
     def _whole(self, request: FlowRequest, *, finalize: bool) -> Stretch:
         tokens = checked_tokens(request.tokens, self._config.vocab)
-        if not finalize and len(tokens) < LOOKAHEAD_TOKENS:
-            raise InvalidInputError(f"look-ahead takes {LOOKAHEAD_TOKENS} tokens")
+        ahead = 0 if finalize else LOOKAHEAD_TOKENS
+        if len(tokens) <= ahead:
+            raise InvalidInputError(f"a request has more than {ahead} tokens, not {len(tokens)}")
         sequence = torch.cat([request.prompt.tokens, tokens])
-        stop = len(sequence) - (0 if finalize else LOOKAHEAD_TOKENS)
+        stop = len(sequence) - ahead
         check_length(stop, self._config.noise_frames)
         return Stretch(request.prompt, sequence, 0, stop)

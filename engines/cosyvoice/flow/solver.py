@@ -25,12 +25,19 @@ class Solver:
     Args:
         weights: all weights of the flow but the speaker's projection.
         config: sizes and solver constants.
+        shared_blocks: for how many blocks to set aside what all streams share.
         merged: see ``Style``.
         compact: see ``TransformerBlock``.
     """
 
     def __init__(
-        self, weights: Weights, config: FlowConfig, *, merged: bool, compact: bool
+        self,
+        weights: Weights,
+        config: FlowConfig,
+        shared_blocks: int,
+        *,
+        merged: bool,
+        compact: bool,
     ) -> None:
         self._device = weights.device
         self._merged = merged
@@ -42,12 +49,12 @@ class Solver:
         )
         self.noise = _noise(config).to(self._device)
         self._unguided_start = UnguidedStart(
-            self.estimator, self.noise, weights.dtype, merged=merged
+            self.estimator, self.noise, weights.dtype, shared_blocks, merged=merged
         )
 
     @property
     def shared_bytes(self) -> int:
-        """Memory that all streams have in common; it grows with the longest one so far."""
+        """Memory that all streams have in common."""
         return self._unguided_start.num_bytes
 
     def solve(self, stretches: Sequence[Stretch], *, chunked: bool) -> list[Tensor]:
@@ -77,7 +84,7 @@ class Solver:
         )
         ordered = [stretches[n] for n in order]
         style = Style(chunked=chunked, merged=self._merged, device=self._device)
-        batch = Batch(ordered, cache.branch_blocks if cache else 0, style)
+        batch = Batch(ordered, 0 if cache is None else cache.branch_blocks, style)
         mel = self._integrate(batch, cache)
         parts = torch.split_with_sizes(mel, [stretch.frames for stretch in ordered])
         mels = dict(zip(order, parts, strict=True))
@@ -89,11 +96,11 @@ class Solver:
         guided_condition = self._guided_condition(batch, condition)
         x = torch.cat([self.noise[s.first_frame :][: s.frames] for s in batch.stretches])
         for step, duration in enumerate(self.grid.durations):
-            if cache and step == 0:
+            if cache is not None and step == 0:
                 given = self.estimator(x, condition, 0, batch.frames, cache.step(0))
                 free = self._unguided_start.velocities(batch.stretches)
             else:
-                memory = cache.step(step) if cache else NoMemory()
+                memory = NoMemory() if cache is None else cache.step(step)
                 rows = x.index_select(0, batch.guided_frames)
                 both = self.estimator(rows, guided_condition, step, batch.guided, memory)
                 given = both.index_select(0, batch.conditional)
@@ -104,7 +111,7 @@ class Solver:
     def mean(self, batch: Batch, cache: FlowCache | None) -> Tensor:
         """The front's packed output, mu [sum of frames, 80], float32."""
         windows = [TokenWindow.cut(s.tokens, s.start, s.stop) for s in batch.stretches]
-        memory = cache.front() if cache else NoMemory()
+        memory = NoMemory() if cache is None else cache.front()
         return self.front(windows, batch.tokens, batch.frames, memory)
 
     def _condition(self, batch: Batch, mu: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A voice whose prompt is remembered, and a stream that speaks with it."""
+"""A stream: one sequence in the making, and its next tokens."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 from engines.cosyvoice.config import CHUNK_TOKENS, LOOKAHEAD_TOKENS, TOKEN_MEL_RATIO
 from engines.cosyvoice.flow.errors import ChunkBoundaryError, ClosedError
 from engines.cosyvoice.flow.pool import BlockPool
-from engines.cosyvoice.flow.prompt import Prompt
+from engines.cosyvoice.flow.voice import FlowVoice
 
 
 class Final(Enum):
@@ -21,39 +21,6 @@ class Final(Enum):
     is emitted. It fits what was heard before less well, and costs as much as an offline solve."""
     CAUSAL = "causal"
     """With chunk masks, as all chunks before it."""
-
-
-class FlowVoice:
-    """A prompt and what streams remember of it; make one with ``Flow.voice``.
-
-    The blocks that lie whole in the prompt less its last 3 tokens are the same for any text. They
-    exist once, however many streams use them, and are freed when the voice and the last of its
-    streams are closed.
-    """
-
-    def __init__(
-        self, prompt: Prompt, blocks: tuple[int, ...], pool: BlockPool, block_bytes: int
-    ) -> None:
-        self.prompt = prompt
-        self.blocks = blocks
-        self.block_bytes = block_bytes
-        self.closed = False
-        self._pool = pool
-
-    @property
-    def num_bytes(self) -> int:
-        """Memory that the voice holds."""
-        return len(self.blocks) * self.block_bytes + self.prompt.num_bytes
-
-    def stream_blocks(self, tokens: int) -> int:
-        """Blocks that a stream of ``tokens`` tokens needs beside the voice's own."""
-        return max(0, whole_blocks(len(self.prompt.tokens) + tokens) - len(self.blocks))
-
-    def close(self) -> None:
-        """Give up the voice; streams that use it go on."""
-        if not self.closed:
-            self.closed = True
-            self._pool.release(self.blocks)
 
 
 class FlowStream:
@@ -77,6 +44,8 @@ class FlowStream:
     @property
     def num_bytes(self) -> int:
         """Memory that the stream holds, reserved blocks included, the voice's excluded."""
+        if self.closed:
+            return 0
         own = len(self.blocks) - len(self.voice.blocks) + len(self._spare)
         return own * self.voice.block_bytes
 
@@ -106,8 +75,9 @@ class FlowStream:
         """
         if hop_tokens <= 0 or hop_tokens % CHUNK_TOKENS:
             raise ValueError(f"a hop is a multiple of {CHUNK_TOKENS} tokens, not {hop_tokens}")
-        prompt = len(self.voice.prompt.tokens)
-        reached = max(self.solved_tokens, -(-prompt // hop_tokens) * hop_tokens)
+        reached, prompt = self.solved_tokens, len(self.voice.prompt.tokens)
+        if reached <= prompt:
+            reached = -(-prompt // hop_tokens) * hop_tokens
         return reached + hop_tokens + LOOKAHEAD_TOKENS - len(self.tokens)
 
     def with_chunk(self, tokens: Tensor, *, last: bool) -> Tensor:
@@ -166,8 +136,3 @@ class Chunk:
     stream: FlowStream
     tokens: Tensor
     final: Final | None = None
-
-
-def whole_blocks(tokens: int) -> int:
-    """Blocks that ``tokens`` tokens fill when the last 3 are look-ahead."""
-    return max(0, tokens - LOOKAHEAD_TOKENS) // CHUNK_TOKENS

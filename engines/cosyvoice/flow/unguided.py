@@ -18,8 +18,6 @@ from engines.cosyvoice.flow.groups import Segment, Style
 from engines.cosyvoice.flow.layout import Layout
 from engines.cosyvoice.flow.memory import BlockStore
 
-_FIRST_CAPACITY = 8
-
 
 class UnguidedStart:
     """Velocities at the first solver step without conditions, by position.
@@ -28,24 +26,31 @@ class UnguidedStart:
         estimator: the estimator.
         noise: where all solves start [frames, 80], float32, on the flow's device.
         dtype: compute dtype.
+        blocks: how many blocks to set memory aside for; longer sequences make it grow.
         merged: see ``Style``.
     """
 
     def __init__(
-        self, estimator: Estimator, noise: Tensor, dtype: torch.dtype, *, merged: bool
+        self,
+        estimator: Estimator,
+        noise: Tensor,
+        dtype: torch.dtype,
+        blocks: int,
+        *,
+        merged: bool,
     ) -> None:
         self._style = Style(chunked=True, merged=merged, device=noise.device)
         self._estimator = estimator
         self._noise = noise
         self._dtype = dtype
-        self._store = self._new_store(0)
+        self._store = self._new_store(min(blocks, len(noise) // CHUNK_FRAMES))
         self._known_blocks = 0
         self._known = noise.new_empty(0, MEL_BINS)
 
     @property
     def num_bytes(self) -> int:
-        """Memory held; grows with the longest sequence so far."""
-        return self._store.blocks * self._store.block_bytes + self._known.nbytes
+        """Memory held."""
+        return self._store.num_bytes + self._known.nbytes
 
     def velocities(self, stretches: Sequence[Stretch]) -> Tensor:
         """Packed velocities of ``stretches`` [sum of frames, 80], float32."""
@@ -97,7 +102,7 @@ class UnguidedStart:
     def _reserve(self, blocks: int) -> None:
         if blocks < self._store.blocks:
             return
-        store = self._new_store(max(_FIRST_CAPACITY, 2 * blocks))
+        store = self._new_store(2 * blocks)
         store.copy_from(self._store)
         self._store = store
 

@@ -23,6 +23,7 @@ from engines.cosyvoice.config import (
 )
 from engines.cosyvoice.flow import Flow, Prompt
 
+torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
 GOLDEN = Path(__file__).parents[2] / "golden"
 VERSIONS = ("cosyvoice2", "cosyvoice3")
 Shapes = dict[str, list]
@@ -57,6 +58,13 @@ def golden(version: str) -> Golden:
             dict(arrays),
             json.loads((folder / "flow.json").read_text()),
         )
+
+
+@cache
+def golden_flow(version: str) -> Flow:
+    """A flow with the golden weights; tests that use it give back what they take."""
+    reference = golden(version)
+    return Flow.load(reference.config, reference.state, cache_blocks=24)
 
 
 def flow_config(sizes: dict) -> FlowConfig:
