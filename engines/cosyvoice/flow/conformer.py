@@ -68,11 +68,12 @@ class RelativeScores:
         scores = (queries + self._shift) @ keys
         # row i of the wanted scores starts length - 1 - i columns into row i of these
         width = length + seen - 1
-        return scores.as_strided(
+        skewed = scores.as_strided(
             (count, heads, length, seen),
             (heads * length * width, length * width, width - 1, 1),
             scores.storage_offset() + length - 1,
         )
+        return skewed.contiguous()  # attention kernels want aligned rows
 
     def _extend(self, reach: int) -> None:
         """Make sure that distances below ``reach`` are known."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engines.cosyvoice.flow.groups import BLANK_BLOCK, Group
 from engines.cosyvoice.flow.layout import Layout
@@ -75,8 +76,7 @@ class NoMemory:
     def precede(self, convolution: int, context: int, fresh: Tensor, layout: Layout) -> Tensor:
         """Zeros, then the new inputs."""
         del convolution
-        blank = fresh.new_zeros(layout.num_segments * context, fresh.shape[1])
-        return torch.cat([blank, fresh])
+        return functional.pad(fresh, (0, 0, layout.num_segments * context, 0))
 
 
 class BlockStore:

@@ -48,8 +48,10 @@ class Solver:
             weights.scope("decoder.estimator"), config, self.grid, compact=compact
         )
         self.noise = _noise(config).to(self._device)
+        nothing = self.noise.new_zeros(1, MEL_BINS)
+        self._blank = self.estimator.condition(nothing, nothing, nothing)
         self._unguided_start = UnguidedStart(
-            self.estimator, self.noise, weights.dtype, shared_blocks, merged=merged
+            self.estimator, self._blank, self.noise, weights.dtype, shared_blocks, merged=merged
         )
 
     @property
@@ -122,9 +124,7 @@ class Solver:
 
     def _guided_condition(self, batch: Batch, condition: Tensor) -> Tensor:
         """The conditions of both branches, in the order of the guided packing."""
-        nothing = self.noise.new_zeros(1, MEL_BINS)
-        blank = self.estimator.condition(nothing, nothing, nothing)
-        both = blank.repeat(batch.guided.rows, 1)
+        both = self._blank.repeat(batch.guided.rows, 1)
         return both.index_copy_(0, batch.conditional, condition)
 
 

@@ -24,6 +24,7 @@ class UnguidedStart:
 
     Args:
         estimator: the estimator.
+        condition: the estimator's condition where there is none [1, width].
         noise: where all solves start [frames, 80], float32, on the flow's device.
         dtype: compute dtype.
         blocks: how many blocks to set memory aside for; longer sequences make it grow.
@@ -33,6 +34,7 @@ class UnguidedStart:
     def __init__(
         self,
         estimator: Estimator,
+        condition: Tensor,
         noise: Tensor,
         dtype: torch.dtype,
         blocks: int,
@@ -41,6 +43,7 @@ class UnguidedStart:
     ) -> None:
         self._style = Style(chunked=True, merged=merged, device=noise.device)
         self._estimator = estimator
+        self._condition = condition
         self._noise = noise
         self._dtype = dtype
         self._store = self._new_store(min(blocks, len(noise) // CHUNK_FRAMES))
@@ -93,11 +96,8 @@ class UnguidedStart:
 
     def _estimate(self, segments: Sequence[Segment], noise: Tensor) -> Tensor:
         layout = Layout(segments, CHUNK_FRAMES, self._style)
-        nothing = noise.new_zeros(1, MEL_BINS)
-        condition = self._estimator.condition(nothing, nothing, nothing)
-        return self._estimator(
-            noise, condition.expand(len(noise), -1), 0, layout, self._store.view(0, 1)
-        )
+        condition = self._condition.expand(len(noise), -1)
+        return self._estimator(noise, condition, 0, layout, self._store.view(0, 1))
 
     def _reserve(self, blocks: int) -> None:
         if blocks < self._store.blocks:
