@@ -1,0 +1,1 @@
+"""Our own runtime for CosyVoice 2 and 3."""
