@@ -6,7 +6,6 @@ attributes or defaults here, so that every number stands in one place.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 
 class Version(StrEnum):
@@ -178,4 +177,4 @@ class CosyVoiceConfig:
     llm: LlmConfig
     flow: FlowConfig
     hift: HiftConfig
-    prompt_mel_fmax_hz: Literal[8000, 12000]
+    prompt_mel_fmax_hz: int

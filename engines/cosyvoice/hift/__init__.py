@@ -1,11 +1,7 @@
 """The vocoder of CosyVoice 2 and 3 (HiFTNet): mel to samples."""
 
-from engines.cosyvoice.hift.causal import (
-    CausalChunk,
-    CausalStream,
-    CausalVocoder,
-    StreamEndedError,
-)
+from engines.cosyvoice.hift.causal import CausalChunk, CausalVocoder
+from engines.cosyvoice.hift.causal_stream import CausalStream, StreamEndedError
 from engines.cosyvoice.hift.modules import HiftModules
 from engines.cosyvoice.hift.noise import SeededNoise, SourceNoise
 from engines.cosyvoice.hift.overlap import (
@@ -14,6 +10,7 @@ from engines.cosyvoice.hift.overlap import (
     OverlapStream,
     OverlapVocoder,
 )
+from engines.cosyvoice.hift.speed import change_speed
 
 __all__ = [
     "CausalChunk",
@@ -27,4 +24,5 @@ __all__ = [
     "SeededNoise",
     "SourceNoise",
     "StreamEndedError",
+    "change_speed",
 ]

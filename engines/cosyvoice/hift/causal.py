@@ -8,57 +8,16 @@ predictor, 4 more for the first convolution, and one frame of samples is held ba
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from engines.cosyvoice.config import MEL_BINS, MEL_HOP
+from engines.cosyvoice.hift.causal_stream import CausalStream, StreamEndedError
 from engines.cosyvoice.hift.edges import CarriedEdges, HistoryLayout
 from engines.cosyvoice.hift.modules import HiftModules, stack_padded
 from engines.cosyvoice.hift.noise import SourceNoise
-
-
-class StreamEndedError(RuntimeError):
-    """A chunk came after the last one."""
-
-
-@dataclass(slots=True, eq=False)
-class CausalStream:
-    """What one request carries from chunk to chunk."""
-
-    noise: SourceNoise
-    f0_history: Tensor
-    history: Tensor
-    turns: Tensor
-    mel: Tensor
-    """Frames that are not decoded yet, [80, t]."""
-    source: Tensor
-    """Samples from shortly before the next frame to decode."""
-    blocks: Tensor
-    """Unfinished blocks of the inverse transform, [overlap, hop]."""
-    held: Tensor
-    """Finished samples that are not emitted yet."""
-    frames: int = 0
-    f0_frames: int = 0
-    decoded_frames: int = 0
-    emitted_samples: int = 0
-    ended: bool = False
-
-    @property
-    def num_bytes(self) -> int:
-        """Memory that the stream holds between chunks."""
-        kept = (
-            self.f0_history,
-            self.history,
-            self.turns,
-            self.mel,
-            self.source,
-            self.blocks,
-            self.held,
-        )
-        return sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 
 class CausalChunk(NamedTuple):

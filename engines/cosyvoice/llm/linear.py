@@ -70,11 +70,10 @@ class Int8Linear:
     def __call__(self, inputs: Tensor) -> Tensor:
         """Multiply; fp32 comes out."""
         if inputs.shape[0] >= _DEQUANTIZE_FROM_ROWS:
-            expanded = self._weight.to(torch.float32) * self._scale[:, None]
-            return F.linear(inputs.float(), expanded, self._bias)
-        product = torch._weight_int8pack_mm(
-            inputs.to(torch.bfloat16), self._weight, self._scale
-        ).float()
+            product = F.linear(inputs.float(), self._weight.float()) * self._scale
+        else:
+            narrow = inputs.to(torch.bfloat16)
+            product = torch._weight_int8pack_mm(narrow, self._weight, self._scale).float()
         return product if self._bias is None else product + self._bias
 
 

@@ -21,9 +21,11 @@ STAGES: dict[str, Callable[[GoldenVersion], Iterator[Comparison]]] = {
 }
 
 
-def compare_all(root: Path, only: frozenset[str] = frozenset()) -> Iterator[Comparison]:
+def compare_all(
+    root: Path, *, only: frozenset[str] = frozenset(), device: str = "cpu"
+) -> Iterator[Comparison]:
     """Compare the stages found in ``root``, or those of them named in ``only``."""
-    for version in golden_versions(root):
+    for version in golden_versions(root, device):
         for stage in version.stages:
             if only and stage not in only:
                 continue
@@ -40,11 +42,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engines.cosyvoice.parity")
     parser.add_argument("directory", type=Path, help="laid out as <version>/tiny/<stage>.npz")
     parser.add_argument("--stage", action="append", default=[], help="compare this stage only")
+    parser.add_argument("--device", default="cpu", help="where our side is computed")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False
     comparisons = []
     print(f"{'case':56} {'absolute':>10} {'relative':>10} {'tolerance':>10}")
-    for comparison in compare_all(arguments.directory, frozenset(arguments.stage)):
+    for comparison in compare_all(
+        arguments.directory, only=frozenset(arguments.stage), device=arguments.device
+    ):
         comparisons.append(comparison)
         print(comparison.line(), flush=True)
     failed = sum(not comparison.passed for comparison in comparisons)

@@ -22,8 +22,9 @@ _SHARED_FILES = {"config", "shapes"}
 class GoldenArrays:
     """The arrays of one stage; remembers which were used, so that none goes unchecked."""
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], device: str) -> None:
         self._arrays = arrays
+        self._device = device
         self._unused = dict.fromkeys(arrays)
 
     def __contains__(self, name: str) -> bool:
@@ -41,8 +42,8 @@ class GoldenArrays:
         return [int(value) for value in self[name]]
 
     def tensor(self, name: str) -> Tensor:
-        """Read an array as fp32."""
-        return torch.from_numpy(np.asarray(self[name], np.float32))
+        """Read an array as fp32, onto the device that is tested."""
+        return torch.from_numpy(np.asarray(self[name], np.float32)).to(self._device)
 
     @property
     def unused(self) -> list[str]:
@@ -56,6 +57,8 @@ class GoldenVersion:
 
     name: str
     folder: Path
+    device: str = "cpu"
+    """Where our side is computed."""
 
     @cached_property
     def flat(self) -> dict[str, Any]:
@@ -82,9 +85,9 @@ class GoldenVersion:
         """Read ``<stage>.npz``; empty where the stage has none."""
         path = self.folder / f"{stage}.npz"
         if not path.exists():
-            return GoldenArrays({})
+            return GoldenArrays({}, self.device)
         with np.load(path) as archive:
-            return GoldenArrays(dict(archive))
+            return GoldenArrays(dict(archive), self.device)
 
     def notes(self, stage: str) -> Any:
         """Read ``<stage>.json``: what the cases are, and what was measured."""
@@ -105,14 +108,14 @@ class GoldenVersion:
         return {}
 
 
-def golden_versions(root: Path) -> list[GoldenVersion]:
+def golden_versions(root: Path, device: str) -> list[GoldenVersion]:
     """Find the versions in ``root``.
 
     Raises:
         FileNotFoundError: there is none.
     """
     found = [
-        GoldenVersion(folder.name, folder / "tiny")
+        GoldenVersion(folder.name, folder / "tiny", device)
         for folder in sorted(root.iterdir())
         if (folder / "tiny" / "config.json").is_file()
     ]

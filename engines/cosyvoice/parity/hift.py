@@ -44,25 +44,28 @@ class TableNoise:
 class Silence:
     """No noise at all."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, device: torch.device | str = "cpu") -> None:
         self._channels = channels
+        self._device = device
 
     def draw(self, samples: int) -> Tensor:
         """Return zeros."""
-        return torch.zeros((samples, self._channels))
+        return torch.zeros((samples, self._channels), device=self._device)
 
 
 def compare(version: GoldenVersion) -> Iterator[Comparison]:
     """Check every case of ``hift.npz``."""
     arrays = version.arrays("hift")
-    modules = HiftModules.load(plain_vocoder_state(version.state("hift")), version.config.hift)
+    modules = HiftModules.load(
+        plain_vocoder_state(version.state("hift")), version.config.hift, version.device
+    )
     vocoder = CausalVocoder(modules) if version.config.hift.causal else OverlapVocoder(modules)
     yield from _f0(vocoder, arrays)
     yield from _source(vocoder, modules, arrays)
     yield from _generator(vocoder, arrays)
     yield from _whole(vocoder, modules, arrays)
     chunks = version.notes("hift")["stream_chunks"]
-    silence = Silence(modules.source.channels)
+    silence = Silence(modules.source.channels, modules.device)
     if isinstance(vocoder, CausalVocoder):
         yield from _unfinished(vocoder, arrays, silence)
         yield from _causal_chunks(vocoder, arrays, chunks, silence)
@@ -83,7 +86,10 @@ def _noise_table(modules: HiftModules, f0: Tensor, radians: Tensor, reference: T
         made = modules.source.forward(f0, radians, table[None])[0, : len(reference)]
         return float((made - reference).square().mean())
 
-    tables = (_drawn(seed, shape, uniform=modules.config.causal) for seed in _NOISE_SEEDS)
+    tables = (
+        _drawn(seed, shape, uniform=modules.config.causal).to(modules.device)
+        for seed in _NOISE_SEEDS
+    )
     return min(tables, key=misfit)
 
 
@@ -117,7 +123,7 @@ def _source(
     name = "sines_first2400_zero_noise"
     reference = arrays[name]
     yield Comparison.of(name, sines.T[: len(reference)], reference, _SOURCE_TOLERANCE)
-    noise = Silence(module.channels).draw(f0.shape[1] * MEL_HOP)[None]
+    noise = Silence(module.channels, modules.device).draw(f0.shape[1] * MEL_HOP)[None]
     made = module.forward(f0, radians, noise)[0]
     yield Comparison.of("source_zero_noise", made, arrays["source_zero_noise"], _SOURCE_TOLERANCE)
 
@@ -145,7 +151,7 @@ def _whole(
     made = modules.source.forward(f0, radians, table[None])[0, : len(reference)]
     yield Comparison.of("source_table_noise", made, reference, _SOURCE_TOLERANCE)
     noises: dict[str, SourceNoise] = {
-        "zero": Silence(modules.source.channels),
+        "zero": Silence(modules.source.channels, modules.device),
         "table": TableNoise(table),
     }
     for name, noise in noises.items():

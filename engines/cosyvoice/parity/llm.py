@@ -46,6 +46,10 @@ def compare(version: GoldenVersion) -> Iterator[Comparison]:
     yield from (Comparison.failure(name, "no arrays for this case") for name in cases)
 
 
+def _model(version: GoldenVersion, state: dict[str, Tensor]) -> SpeechLm:
+    return SpeechLm.load(state, version.config.llm, device=version.device)
+
+
 def _prompt(arrays: GoldenArrays, name: str) -> LlmPrompt:
     return LlmPrompt(
         text=arrays.ids(f"{name}_text_ids"),
@@ -58,7 +62,7 @@ def _teacher_forced(
     version: GoldenVersion, arrays: GoldenArrays, name: str
 ) -> Iterator[Comparison]:
     """Feed the prompt, then given tokens one by one (cached), then all of it in one pass."""
-    model = SpeechLm.load(version.state("llm"), version.config.llm)
+    model = _model(version, version.state("llm"))
     prompt = TextUtterance(version.config.llm, _prompt(arrays, name)).next_symbols()
     embedded = model.embed(prompt)
     yield Comparison.of(f"{name} input", embedded, arrays[f"{name}_input_embeds"], 0.0)
@@ -74,7 +78,7 @@ def _teacher_forced(
 def _greedy(
     version: GoldenVersion, arrays: GoldenArrays, name: str, case: Mapping[str, Any]
 ) -> Iterator[Comparison]:
-    model = SpeechLm.load(_altered(version.state("llm"), case["override"]), version.config.llm)
+    model = _model(version, _altered(version.state("llm"), case["override"]))
     utterance = TextUtterance(version.config.llm, _prompt(arrays, name), sampling=GREEDY)
     steps = _run(LlmDecoder(model, slots=1, capacity=64, max_capacity=8192), utterance)
     yield Comparison.equal(name, utterance.tokens, arrays.ids(f"{name}_tokens"))
@@ -93,7 +97,7 @@ def _scripted(
         if key in state:
             state[key] = state[key] * case["decoder_scale"]
     zeroed = case["zero_rows"] and {"zero_rows": case["zero_rows"]}
-    model = SpeechLm.load(_altered(state, zeroed), version.config.llm)
+    model = _model(version, _altered(state, zeroed))
     utterance = TextUtterance(version.config.llm, _prompt(arrays, name))
     script = _ScriptedChoice()
     _run(LlmDecoder(model, slots=1, capacity=64, max_capacity=8192, choose=script), utterance)
@@ -141,7 +145,7 @@ class _ScriptedChoice:
         )
         candidates = nucleus(scores, rows)
         kept = int((candidates.weights > 0).sum())
-        rank = torch.tensor([_RANK_STRIDE * self._count % kept])
+        rank = torch.tensor([_RANK_STRIDE * self._count % kept], device=scores.device)
         self._count += 1
         self.draws.append([0, kept])
         picked = candidates.ids[0, rank]

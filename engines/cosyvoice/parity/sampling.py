@@ -47,7 +47,9 @@ def _vector(arrays: GoldenArrays, name: str, settings: SamplingConfig) -> Iterat
         f"{name} pick", [triggers], [int(arrays[f"{name}_pick_triggers_fallback"])]
     )
     if triggers:
-        yield from _fallback(arrays, name, strike_out(scores, torch.tensor([pick]))[0])
+        yield from _fallback(
+            arrays, name, strike_out(scores, torch.tensor([pick], device=scores.device))[0]
+        )
 
 
 def _repetitions(
@@ -56,7 +58,7 @@ def _repetitions(
     """Whether picking each candidate makes the sampler draw again."""
     count = len(ids)
     rows = SamplingRows.of([settings] * count, [history] * count, scores.device)
-    ranks = torch.arange(count)
+    ranks = torch.arange(count, device=scores.device)
     other = (ids + 1) % scores.shape[1]
     tokens = sample(scores.expand(count, -1), rows, lambda _: ranks, lambda _: other)
     return (tokens != ids).int().tolist()
@@ -75,7 +77,7 @@ def _fallback(arrays: GoldenArrays, name: str, probabilities: Tensor) -> Iterato
         reference = arrays[f"{name}_fallback_probs"]
     else:
         places = arrays[f"{name}_fallback_top50_ids"].astype(np.int64)
-        probabilities = probabilities[torch.from_numpy(places)]
+        probabilities = probabilities[torch.from_numpy(places).to(probabilities.device)]
         reference = arrays[f"{name}_fallback_top50_probs"]
     yield Comparison.of(
         f"{name} fallback probabilities", probabilities, reference, _PROBABILITY_TOLERANCE
