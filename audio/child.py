@@ -39,7 +39,7 @@ class Child:
 
     async def open(self) -> None:
         """Attach the pipes to the running loop."""
-        asyncio.get_running_loop().add_reader(self._pidfd, self._ended.set)
+        asyncio.get_running_loop().add_reader(self._pidfd, self._note_end)
         if self._process.stdin:
             self.stdin = await self._writer(self._process.stdin)
         if self._process.stdout:
@@ -64,6 +64,11 @@ class Child:
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._process.wait()  # it was killed: this takes no time
+
+    def _note_end(self) -> None:
+        # From now on the descriptor is always readable: watched further, it keeps the loop awake.
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        self._ended.set()
 
     async def _writer(self, pipe: IO[bytes]) -> asyncio.StreamWriter:
         loop = asyncio.get_running_loop()

@@ -27,6 +27,11 @@ from engines.errors import EngineFailureError
 from engines.protocol import PreparedVoice
 from engines.registry import load_engine
 
+_HEAD_S = 0.4
+"""How much audio goes out first. An engine's first chunk may be a whole sentence: beyond 100 kB Ray
+takes it through shared memory, and the encoder gives nothing before it has read what it was sent.
+"""
+
 
 class EngineServer:
     """The body of the ``CosyVoice`` and ``MMS`` deployments."""
@@ -63,7 +68,10 @@ class EngineServer:
             if first is None:
                 raise EngineFailureError("the engine ended without audio")
             match = info.voice_match if task.synthesis.mode.clones else None
-            yield Speaking(info.name, info.sample_rate_hz, match, outcome, first)
+            head = int(_HEAD_S * info.sample_rate_hz)
+            yield Speaking(info.name, info.sample_rate_hz, match, outcome, first[:head])
+            if len(first) > head:
+                yield first[head:]
             async for samples in chunks:
                 yield samples
 

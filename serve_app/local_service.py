@@ -12,6 +12,8 @@ from ray.serve.config import gRPCOptions
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
 
 _POLL_S = 0.1
+_NICENESS = 0
+"""Ray would give replicas 15, and so let everything else on the machine go before the speech."""
 _FAILED = (ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY)
 
 
@@ -30,6 +32,7 @@ def local_ray(
         include_dashboard=dashboard,
         dashboard_host="127.0.0.1",
         log_to_driver=forward_logs,
+        _system_config={"worker_niceness": _NICENESS},
         _temp_dir=str(temp_dir) if temp_dir else None,
     )
     try:
