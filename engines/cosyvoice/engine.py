@@ -5,6 +5,8 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ class CosyVoiceEngine:
     """Speaks with any voice; many requests at once.
 
     Example:
-        >>> engine = CosyVoiceEngine(CosyVoiceSettings(engine="cosyvoice", model_dir=folder))
+        >>> engine = CosyVoiceEngine.open("models/CosyVoice2-0.5B")
         >>> voice = engine.prepare_voice(reference)
         >>> samples = engine.speak(SynthesisRequest("Hello.", voice=voice))
     """
@@ -59,6 +61,20 @@ class CosyVoiceEngine:
             device=str(device),
             precision="int8" if settings.llm_weights == "int8" else precision,
         )
+
+    @classmethod
+    def open(cls, model_dir: str | Path) -> Self:
+        """Open a model directory with everything else at its default.
+
+        Raises:
+            EngineLoadError: the directory is wrong or incomplete.
+        """
+        return cls(CosyVoiceSettings(engine="cosyvoice", model_dir=Path(model_dir)))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the scheduler's thread runs."""
+        return self._worker.is_alive
 
     @property
     def speakers(self) -> dict[str, VoicePrompt]:

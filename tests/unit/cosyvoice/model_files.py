@@ -12,8 +12,8 @@ import onnx
 import torch
 from flow_shapes import flow_shapes
 from onnx import TensorProto, helper, numpy_helper
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tiny_models import hift_state, llm_state
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from engines.cosyvoice.config import FlowConfig, LlmConfig, Version
@@ -230,12 +230,18 @@ def _model(nodes, inputs, outputs, weights) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
-def write_model(folder: Path, version: Version) -> Path:
-    """Write a whole model directory with small random weights; returns ``folder``."""
+def write_model(folder: Path, version: Version, *, brief: bool = False) -> Path:
+    """Write a whole model directory with small random weights; returns ``folder``.
+
+    Speech is as long as it may be, or with ``brief`` (CosyVoice 2 only) as short as it may be.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_model_files(folder, version)
     config = config_from_yaml(version, read_hyperyaml(folder / f"{version}.yaml"), BACKBONE)
-    torch.save(_llm_state(config.llm), folder / "llm.pt")
+    llm = _llm_state(config.llm)
+    if brief:
+        llm["llm_decoder.bias"][config.llm.eos] = 1e3
+    torch.save(llm, folder / "llm.pt")
     torch.save(_flow_state(config.flow), folder / "flow.pt")
     vocoder = {f"generator.{name}": value for name, value in hift_state(config.hift).items()}
     torch.save(vocoder, folder / "hift.pt")

@@ -1,13 +1,16 @@
 """CosyVoice behind the engine protocol, on small random models."""
 
 import asyncio
+import re
 from contextlib import aclosing
 
 import numpy as np
 import pytest
+import soundfile
 from model_files import write_model
 
 from configs.engines import CosyVoiceSettings
+from configs.environment import PROJECT_ROOT
 from engines.cosyvoice import CosyVoiceEngine
 from engines.cosyvoice.config import Version
 from engines.cosyvoice.scheduling.guards import AudioGuard, BrokenSpeechError, TokenGuard
@@ -150,6 +153,22 @@ def test_requests_under_way_end_with_an_error_when_the_engine_closes(tmp_path):
         asyncio.run(speak())
     with pytest.raises(EngineFailureError):
         engine.speak(request(voice))
+
+
+def test_the_readme_lines_speak(tmp_path, monkeypatch):
+    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(.+?)\n```", readme, re.DOTALL)
+    assert len(lines.splitlines()) == 6
+    write_model(tmp_path / "models/CosyVoice2-0.5B", Version.COSYVOICE2, brief=True)
+    noise = np.random.default_rng(0).standard_normal(48_000) * 0.1
+    soundfile.write(tmp_path / "me.wav", noise, 24_000)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(lines, "README.md", "exec"), names)
+    names["engine"].close()
+    samples, rate_hz = soundfile.read("hello.wav")
+    assert rate_hz == 24_000
+    assert len(samples) / rate_hz > 0.5
 
 
 def test_a_wrong_directory_is_one_clear_error(tmp_path):

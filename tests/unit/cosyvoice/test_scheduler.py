@@ -115,7 +115,7 @@ def test_a_speech_is_the_same_alone_and_among_others(runtime, streamed):
 
 def test_a_full_memory_changes_nothing_but_the_work(runtime, folder):
     limits = SchedulerLimits(guards=False, largest_hop=25)
-    request = dict(prompts=[prompt(runtime, 8)], voice=voice(runtime, 60), seed=3)
+    request = {"prompts": [prompt(runtime, 8)], "voice": voice(runtime, 60), "seed": 3}
     roomy = scheduler(runtime, limits)
     (expected,) = spoken(roomy, SpeechRequest(listener=Ear(), **request))
     assert roomy.stats.unremembered == 0
