@@ -143,7 +143,7 @@ def _inside(flow: Flow, request: FlowRequest) -> dict[str, Tensor]:
     for step, (x, velocity) in enumerate(watch.evaluations, start=1):
         # the conditional branch comes first
         seen[f"step{step}_x"] = x[: len(mel)].t()
-        seen[f"step{step}_est"] = velocity.unflatten(0, (2, len(mel))).transpose(1, 2)
+        seen[f"step{step}_est"] = torch.stack(velocity.chunk(2)).transpose(1, 2)
     return seen
 
 

@@ -1,4 +1,4 @@
-"""Seeing what the flow's solver does, without changing it."""
+"""Seeing what happens inside a solve of the flow, without changing it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class Conditions(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """One look at the velocity field, each [rows, 80]: both branches, or the conditional one."""
+    """One look at the velocity field, each [rows, 80], both guidance branches."""
 
     x: Tensor
     velocity: Tensor
@@ -61,10 +61,7 @@ class EstimatorWatch:
 
 @contextmanager
 def watched(solver: Solver) -> Iterator[EstimatorWatch]:
-    """Watch ``solver`` while the context lasts.
-
-    The unconditional branch's first step of streams, which all streams share, is not seen.
-    """
+    """Watch ``solver`` while the context lasts."""
     estimator = solver.estimator
     watch = EstimatorWatch(estimator)
     solver.estimator = watch
