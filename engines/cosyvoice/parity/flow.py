@@ -40,7 +40,7 @@ def compare(version: GoldenVersion) -> Iterator[Comparison]:
         if isinstance(notes, dict) and "chunks" in notes
     }
     cases = [key.removesuffix(_CASE_MARK) for key in arrays if key.endswith(_CASE_MARK)]
-    flow = load_flow(version, tokens=max(_tokens(arrays, case) for case in cases))
+    flow = load_flow(version, tokens=max((_tokens(arrays, case) for case in cases), default=0))
     noise = arrays["noise"]
     yield Comparison.of("noise", flow.solver.noise[: noise.shape[1]].t(), noise, 0.0)
     for case in cases:
