@@ -105,6 +105,11 @@ class Flow:
         return cls(config, solver, speaker, cache)
 
     @property
+    def solver(self) -> Solver:
+        """The networks, for those who watch them at work."""
+        return self._solver
+
+    @property
     def block_bytes(self) -> int:
         """Memory of one second of one stream."""
         return self._cache.block_bytes
