@@ -69,7 +69,7 @@ class CosyVoiceEngine:
         Raises:
             EngineLoadError: the directory is wrong or incomplete.
         """
-        return cls(CosyVoiceSettings(engine="cosyvoice", model_dir=Path(model_dir)))
+        return cls(CosyVoiceSettings(engine="cosyvoice", model_dir=Path(model_dir).absolute()))
 
     @property
     def is_alive(self) -> bool:
