@@ -53,6 +53,10 @@ class CosyVoiceSettings(StrictModel):
     engine: Literal["cosyvoice"]
     model_dir: Path
     """A released CosyVoice2-0.5B or Fun-CosyVoice3-0.5B-2512 directory."""
+    llm_file: Literal["llm.pt", "llm.rl.pt"] = "llm.pt"
+    """Which language model of the directory; some carry a second one, tuned by reinforcement."""
+    voice_folder: Path | None = None
+    """Where prepared voices are kept, so that they are ready at once after a restart."""
     device: Device = "auto"
     precision: Precision = "auto"
     """Of matrix products; ``auto`` is bf16 on GPUs and fp32 on the CPU."""

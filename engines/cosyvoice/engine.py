@@ -17,6 +17,7 @@ from engines.checks import check_request
 from engines.cosyvoice.config import SAMPLE_RATE_HZ, Version
 from engines.cosyvoice.flow import Final
 from engines.cosyvoice.llm import CacheFullError, LlmPrompt, PromptError
+from engines.cosyvoice.prompt.kept import KeptVoices
 from engines.cosyvoice.prompt.voice import VoicePrompt
 from engines.cosyvoice.runtime import Runtime
 from engines.cosyvoice.scheduling.guards import BrokenSpeechError
@@ -50,6 +51,7 @@ class CosyVoiceEngine:
             device, final=Final(settings.final_chunk), guards=settings.guards
         )
         self._worker = Worker(partial(_scheduler, self._runtime, limits), settings.threads)
+        self._kept = KeptVoices(settings.voice_folder, self._runtime.config.version)
         self._scripts = ScriptWriter(self._runtime.front_end, self._runtime.tokenizer)
         precision = _PRECISIONS[str(self._runtime.dtype).removeprefix("torch.")]
         self.info = EngineInfo(
@@ -87,8 +89,8 @@ class CosyVoiceEngine:
         return self._worker.scheduler.stats
 
     def prepare_voice(self, reference: Reference) -> VoicePrompt:
-        """Draw a voice from a clip of up to 30 s."""
-        return self._runtime.prepare(reference)
+        """Draw a voice from a clip of up to 30 s, or read it where it has been kept."""
+        return self._kept.get(reference, self._runtime.prepare)
 
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:
         """Yield chunks as they are made; those of a request that does not stream, by segment."""

@@ -47,7 +47,7 @@ class Runtime:
         directory = open_model_directory(root)
         config = directory.read_config()
         dtype = pick_dtype(settings.precision, device)
-        state = read_checkpoint(directory.root)
+        state = read_checkpoint(directory.root, settings.llm_file)
         tokenizer = TextTokenizer(directory.backbone, config.version)
         return cls(
             config=config,

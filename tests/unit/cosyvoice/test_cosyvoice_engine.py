@@ -7,12 +7,15 @@ from contextlib import aclosing
 import numpy as np
 import pytest
 import soundfile
+import torch
 from model_files import write_model
 
 from configs.engines import CosyVoiceSettings
 from configs.environment import PROJECT_ROOT
 from engines.cosyvoice import CosyVoiceEngine
 from engines.cosyvoice.config import Version
+from engines.cosyvoice.prompt.kept import KeptVoices
+from engines.cosyvoice.prompt.voice import VoicePrompt
 from engines.cosyvoice.scheduling.guards import AudioGuard, BrokenSpeechError, TokenGuard
 from engines.errors import (
     EngineFailureError,
@@ -153,6 +156,27 @@ def test_requests_under_way_end_with_an_error_when_the_engine_closes(tmp_path):
         asyncio.run(speak())
     with pytest.raises(EngineFailureError):
         engine.speak(request(voice))
+
+
+def test_voices_are_kept_on_disk(tmp_path):
+    clip = Reference(np.full(24_000, 0.1, np.float32), 24_000)
+    made = VoicePrompt(
+        version=Version.COSYVOICE2,
+        tokens=torch.arange(25),
+        mel=torch.zeros(50, 80),
+        speaker=torch.ones(192),
+    )
+    kept = KeptVoices(tmp_path / "voices", Version.COSYVOICE2)
+    assert kept.get(clip, lambda _: made) is made
+    again = kept.get(clip, pytest.fail)
+    assert torch.equal(again.tokens, made.tokens)
+    (file,) = (tmp_path / "voices").iterdir()
+    file.write_bytes(b"broken")
+    assert kept.get(clip, lambda _: made) is made
+    assert torch.equal(kept.get(clip, pytest.fail).speaker, made.speaker), "it was kept anew"
+    (tmp_path / "file").write_text("")
+    nowhere = KeptVoices(tmp_path / "file", Version.COSYVOICE2)
+    assert nowhere.get(clip, lambda _: made) is made
 
 
 def test_the_readme_lines_speak(tmp_path, monkeypatch):
