@@ -1,1 +1,5 @@
-"""Our own runtime for CosyVoice 2 and 3."""
+"""CosyVoice 2 and 3: our own runtime, batched and streamed in linear time."""
+
+from engines.cosyvoice.engine import CosyVoiceEngine
+
+__all__ = ["CosyVoiceEngine"]

@@ -65,7 +65,7 @@ class Runtime:
                 state.flow,
                 dtype=dtype,
                 device=device,
-                cache_blocks=settings.flow_cache_blocks,
+                cache_blocks=settings.flow_cache_seconds,
                 compact=settings.flow_cache_compact,
             ),
             vocoder=load_vocoder(state.hift, config.hift, device, settings.crossfade),

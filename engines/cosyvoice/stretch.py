@@ -1,17 +1,18 @@
 """Speaking faster or slower: the mel is stretched in time before it becomes sound."""
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-from torch.nn import functional
 
 
 class MelStretch:
     """Stretches a mel that comes in chunks, without seams.
 
-    Linear interpolation between frames, as upstream stretches whole utterances
-    (cosyvoice/cli/model.py, token2wav: ``F.interpolate``); it refuses to stretch streams. Frame j
-    of the output is taken at (j + 0.5) * speed - 0.5 of the input, so chunks continue each other
-    exactly, and a whole mel comes out as upstream's to within the rounding of its length.
+    Linear interpolation between frames. A mel that comes in one piece becomes int(t / speed)
+    frames as upstream's does (cosyvoice/cli/model.py, token2wav); upstream refuses to stretch
+    streams. Here frame j of the output is taken at (j + 0.5) * speed - 0.5 of the input, so that
+    chunks continue each other exactly; upstream's places differ from these by the rounding of the
+    length.
 
     Args:
         speed: 2.0 is twice as fast.
@@ -30,6 +31,8 @@ class MelStretch:
         """
         if self._speed == 1.0:
             return mel
+        if is_last and self._waiting is None:
+            return F.interpolate(mel[None], size=int(mel.shape[1] / self._speed), mode="linear")[0]
         known = mel if self._waiting is None else torch.cat([self._waiting, mel], dim=1)
         stop = self._start + known.shape[1]
         total = int(stop / self._speed) if is_last else self._last_ready(stop)
@@ -55,11 +58,3 @@ def _interpolate(mel: Tensor, places: Tensor) -> Tensor:
     weight = (places - left).clamp(0.0, 1.0).to(mel)
     left, right = left.to(mel.device), right.to(mel.device)
     return mel[:, left] * (1 - weight) + mel[:, right] * weight
-
-
-def stretch_whole(mel: Tensor, speed: float) -> Tensor:
-    """Stretch a whole mel [80, t] as upstream does, to int(t / speed) frames."""
-    if speed == 1.0:
-        return mel
-    length = int(mel.shape[1] / speed)
-    return functional.interpolate(mel[None], size=length, mode="linear")[0]

@@ -10,7 +10,6 @@ from engines.cosyvoice.hift.overlap import (
     OverlapStream,
     OverlapVocoder,
 )
-from engines.cosyvoice.hift.speed import change_speed
 
 __all__ = [
     "CausalChunk",
@@ -24,5 +23,4 @@ __all__ = [
     "SeededNoise",
     "SourceNoise",
     "StreamEndedError",
-    "change_speed",
 ]

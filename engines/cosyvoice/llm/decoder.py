@@ -16,13 +16,17 @@ ChooseTokens = Callable[[Tensor, Sequence[Utterance]], Tensor]
 """Picks a token for each row of scores [b, output_size]; int64 [b]."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepResult:
-    """What one step brought. Finished and failed utterances have left the batch."""
+    """What one step brought. Finished and failed utterances have left the batch.
+
+    ``fed`` counts the symbols that went through the model: prompts, and a token for each row.
+    """
 
     speech: list[tuple[Utterance, int]] = field(default_factory=list)
     finished: list[Utterance] = field(default_factory=list)
     failed: list[tuple[Utterance, Exception]] = field(default_factory=list)
+    fed: int = 0
 
 
 @dataclass(slots=True)
@@ -111,6 +115,7 @@ class LlmDecoder:
         turns = self._turns(result)
         if not turns:
             return result
+        result.fed = sum(len(turn.symbols) for turn in turns.values())
         scores = self._model.forward(self._cache, list(turns.values()))
         scored = [utterance for utterance, turn in turns.items() if turn.scored]
         for utterance, token in zip(scored, self._pick(scores, scored), strict=True):

@@ -2,8 +2,8 @@
 
 from collections import deque
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from engines.cosyvoice.config import SAMPLE_RATE_HZ, TOKEN_RATE_HZ
 
@@ -49,15 +49,15 @@ class AudioGuard:
     def __init__(self) -> None:
         self._silent_samples = 0
 
-    def check(self, samples: Tensor) -> None:
-        """Take the next samples [n], on the CPU.
+    def check(self, samples: NDArray[np.float32]) -> None:
+        """Take the next samples [n].
 
         Raises:
             BrokenSpeechError: they are not finite, or there has been no sound for four seconds.
         """
-        if not torch.isfinite(samples).all():
+        if not np.isfinite(samples).all():
             raise BrokenSpeechError("the vocoder gave samples that are not finite")
-        loud = (samples.abs() > _SILENT_LEVEL).nonzero()
+        loud = np.flatnonzero(np.abs(samples) > _SILENT_LEVEL)
         if len(loud):
             self._silent_samples = len(samples) - 1 - int(loud[-1])
         else:

@@ -1,11 +1,11 @@
 """One segment of a speech on its way: from the language model's tokens to sound."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from engines.cosyvoice.config import CHUNK_TOKENS, LOOKAHEAD_TOKENS
+from engines.cosyvoice.config import CHUNK_TOKENS, LOOKAHEAD_TOKENS, TOKEN_MEL_RATIO
 from engines.cosyvoice.flow import FlowStream, Prompt
 from engines.cosyvoice.llm import SilentRunFilter, Utterance
 from engines.cosyvoice.scheduling.guards import AudioGuard, TokenGuard
@@ -21,6 +21,8 @@ class Segment:
     """The state of one segment between the scheduler's turns.
 
     Attributes:
+        index: its number in the speech.
+        attempt: how often it has been begun before.
         utterance: its part in the language model.
         prompt: the voice, for the flow.
         streamed: whether it is heard chunk by chunk; otherwise it is solved whole.
@@ -29,7 +31,8 @@ class Segment:
         vocoder: its stream in the vocoder.
         stretch: its speed.
         silence: drops tokens from long silences.
-        attempt: how often it has been begun before.
+        token_guard: watches what the language model says.
+        audio_guard: watches what is heard.
         thought: whether the language model is done with it.
         emitted: whether any of it has been heard.
         tokens: all speech tokens so far.
@@ -37,6 +40,8 @@ class Segment:
         frames: mel frames made so far, before stretching.
     """
 
+    index: int
+    attempt: int
     utterance: Utterance
     prompt: Prompt
     streamed: bool
@@ -44,12 +49,11 @@ class Segment:
     vocoder: VocoderStream
     stretch: MelStretch
     silence: SilentRunFilter
-    attempt: int
     token_guard: TokenGuard
     audio_guard: AudioGuard
     thought: bool = False
     emitted: bool = False
-    tokens: list[int]
+    tokens: list[int] = field(default_factory=list)
     used: int = 0
     frames: int = 0
 
@@ -59,12 +63,7 @@ class Segment:
         return len(self.tokens) - self.used
 
     def take(self, token: int) -> None:
-        """Take a speech token from the language model.
-
-        Raises:
-            BrokenSpeechError: the model is caught in a loop.
-        """
-        self.token_guard.check(token)
+        """Take a speech token from the language model."""
         if self.silence.passes(token):
             self.tokens.append(token)
 
@@ -82,10 +81,11 @@ class Segment:
             return SegmentChunk(self, wanted, is_last=False)
         return None
 
-    def close(self) -> None:
-        """Free the flow's memory."""
+    def forget(self) -> None:
+        """Free the flow's memory; what comes after is computed without it."""
         if self.flow is not None:
             self.flow.close()
+            self.flow = None
 
     def _tokens_wanted(self, hop: int) -> int:
         """New tokens until the chunk's end, which lies 3 after a multiple of 25.
@@ -108,6 +108,14 @@ class SegmentChunk:
     segment: Segment
     count: int
     is_last: bool
+
+    @property
+    def frames_to_solve(self) -> int:
+        """Mel frames that the flow has to compute for it."""
+        tokens = self.count
+        if self.segment.flow is None:
+            tokens += len(self.segment.prompt.tokens) + self.segment.used
+        return TOKEN_MEL_RATIO * tokens
 
     def fresh_tokens(self) -> Tensor:
         """The new tokens, int64 [count]."""

@@ -21,10 +21,10 @@ class VoiceShelf:
         self._align = align
         self._voices: OrderedDict[VoicePrompt, FlowVoice] = OrderedDict()
 
-    def prompt(self, voice: VoicePrompt) -> Prompt:
-        """The flow's prompt for ``voice``."""
+    def prompt(self, voice: VoicePrompt, *, streamed: bool) -> Prompt:
+        """The flow's prompt for ``voice``; for what is solved whole, all of it."""
         tokens, mel = voice.tokens, voice.mel
-        if self._align:
+        if streamed and self._align:
             start = _tokens_to_cut(len(tokens))
             tokens, mel = tokens[start:], mel[TOKEN_MEL_RATIO * start :]
         return self._flow.prompt(tokens, mel, voice.speaker)
@@ -41,13 +41,23 @@ class VoiceShelf:
                 if not self._forget_one(but=voice):
                     return None
 
+    def make_room(self, blocks: int) -> bool:
+        """Forget voices until ``blocks`` blocks are free; False if that is not enough.
+
+        What a voice's streams still use is not freed before they end.
+        """
+        while self._flow.free_blocks < blocks:
+            if not self._forget_one(but=None):
+                return False
+        return True
+
     def _voice(self, voice: VoicePrompt) -> FlowVoice:
         if voice not in self._voices:
-            self._voices[voice] = self._flow.voice(self.prompt(voice))
+            self._voices[voice] = self._flow.voice(self.prompt(voice, streamed=True))
         self._voices.move_to_end(voice)
         return self._voices[voice]
 
-    def _forget_one(self, *, but: VoicePrompt) -> bool:
+    def _forget_one(self, *, but: VoicePrompt | None) -> bool:
         """Close the voice that was used longest ago; False if there is none to close."""
         oldest = next((voice for voice in self._voices if voice is not but), None)
         if oldest is None:

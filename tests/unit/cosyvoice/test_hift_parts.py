@@ -6,7 +6,6 @@ from engines.cosyvoice.hift.conv import nearest_phases, transposed_phases
 from engines.cosyvoice.hift.noise import SeededNoise
 from engines.cosyvoice.hift.resblock import Snake
 from engines.cosyvoice.hift.spectrum import Analysis, Synthesis
-from engines.cosyvoice.hift.speed import change_speed
 
 CPU = torch.device("cpu")
 
@@ -105,13 +104,3 @@ def test_noise_is_one_stream_however_it_is_cut(uniform):
     mean, spread_of = (0.5, 12**-0.5) if uniform else (0.0, 1.0)
     assert float(whole.mean()) == pytest.approx(mean, abs=0.02)
     assert float(whole.std()) == pytest.approx(spread_of, abs=0.02)
-
-
-def test_speed_stretches_time():
-    mel = torch.arange(10.0).repeat(80, 1)
-    assert change_speed(mel, 1.0) is mel
-    slow, fast = change_speed(mel, 0.5), change_speed(mel, 1.9)
-    assert slow.shape == (80, 20)
-    assert fast.shape == (80, 5)
-    assert slow[0].diff().clamp(min=0).max() == pytest.approx(0.5)
-    assert fast[0, 1:-1].diff().mean() == pytest.approx(2.0)
