@@ -30,9 +30,7 @@ class Player:
 
     def finish(self, now_s: float) -> Sample:
         """Return the request as it was heard."""
-        return Sample(
-            self._first_audio_s, now_s - self._started_s, self._audio_s, self._underruns
-        )
+        return Sample(self._first_audio_s, now_s - self._started_s, self._audio_s, self._underruns)
 
     def fail(self, now_s: float) -> Sample:
         """Return the request as one that broke."""

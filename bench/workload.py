@@ -38,6 +38,7 @@ class Workload:
         precision: of our engine; upstream computes in fp32.
         device: cpu or cuda.
         threads: of each tensor operation.
+        final_chunk: how our engine makes a stream's last chunk, causal or full (upstream's way).
         flow_cache_blocks: seconds of mel that our flow remembers, over all streams.
         flow_cache_compact: whether it remembers them in a quarter of the memory.
         cold_voice: every request brings a voice that our engine has not seen.
@@ -51,6 +52,7 @@ class Workload:
     precision: Precision
     device: str
     threads: int
+    final_chunk: Literal["causal", "full"]
     flow_cache_blocks: int
     flow_cache_compact: bool
     cold_voice: bool

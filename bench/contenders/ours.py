@@ -17,7 +17,7 @@ from bench.player import Player
 from bench.random_model import ModelSizes
 from bench.workload import TOKENS_FOR_EACH_TEXT_ID, Workload, write_script
 from engines.cosyvoice.config import SAMPLE_RATE_HZ
-from engines.cosyvoice.flow import Flow
+from engines.cosyvoice.flow import Final, Flow
 from engines.cosyvoice.llm import LlmPrompt, LlmWeights, SpeechLm
 from engines.cosyvoice.prompt.voice import VoicePrompt
 from engines.cosyvoice.scheduling.limits import SchedulerLimits
@@ -44,9 +44,7 @@ def load_parts(sizes: ModelSizes, workload: Workload) -> Parts:
     dtype = torch.bfloat16 if workload.precision == "bf16" else torch.float32
     weights: LlmWeights = "int8" if workload.precision == "int8" else "native"
     return Parts(
-        SpeechLm.load(
-            sizes.random_state("llm"), llm, device=device, dtype=dtype, weights=weights
-        ),
+        SpeechLm.load(sizes.random_state("llm"), llm, device=device, dtype=dtype, weights=weights),
         Flow.load(
             config.flow,
             sizes.random_state("flow"),
@@ -66,12 +64,16 @@ class OurEngine:
 
     def __init__(self, parts: Parts, workload: Workload) -> None:
         self._scheduler = Scheduler(
-            lm=parts.lm, flow=parts.flow, vocoder=parts.vocoder, limits=SchedulerLimits()
+            lm=parts.lm,
+            flow=parts.flow,
+            vocoder=parts.vocoder,
+            # The guards would object to speech of random weights, which has no end of its own.
+            limits=SchedulerLimits.for_device(
+                torch.device(workload.device), final=Final(workload.final_chunk), guards=False
+            ),
         )
         self._workload = workload
-        self._script = write_script(
-            workload.model, workload.speech_tokens, workload.prompt_tokens
-        )
+        self._script = write_script(workload.model, workload.speech_tokens, workload.prompt_tokens)
         self._voice = self._new_voice()
 
     @property

@@ -90,8 +90,9 @@ def load_model(sizes: ModelSizes, device: torch.device) -> Any:
     Raises:
         ModuleNotFoundError: upstream or something that it needs is not installed.
     """
-    from bench.contenders import upstream_model  # noqa: PLC0415  needs upstream
     from cosyvoice.cli import model as upstream_cli  # noqa: PLC0415
+
+    from bench.contenders import upstream_model  # noqa: PLC0415  needs upstream
 
     config = sizes.config
     llm = _filled(upstream_model.build_llm(config.llm), sizes.random_state("llm"), device)
@@ -100,14 +101,17 @@ def load_model(sizes: ModelSizes, device: torch.device) -> Any:
     causal = config.version is Version.COSYVOICE3
     cls = upstream_cli.CosyVoice3Model if causal else upstream_cli.CosyVoice2Model
     model = cls(llm, flow, hift)
-    ratio = TOKENS_FOR_EACH_TEXT_ID
-    llm.inference = partial(  # type: ignore[assignment]
-        llm.inference,  # type: ignore[arg-type]
-        min_token_text_ratio=ratio,
-        max_token_text_ratio=ratio,
-    )
-    model.llm = llm  # the index's package leaves it out, for MiniCPM-o brings its own
+    model.llm = _exact_length(
+        llm
+    )  # the index's package leaves it out, for MiniCPM-o brings its own
     return model
+
+
+def _exact_length(llm: Any) -> Any:
+    """Make each text give the workload's number of tokens; the servers use the defaults."""
+    ratio = TOKENS_FOR_EACH_TEXT_ID
+    llm.inference = partial(llm.inference, min_token_text_ratio=ratio, max_token_text_ratio=ratio)
+    return llm
 
 
 def _filled(module: nn.Module, state: dict[str, Tensor], device: torch.device) -> nn.Module:

@@ -51,7 +51,9 @@ def _stub_matcha_loggers() -> None:
     if found is None:
         raise ModuleNotFoundError("upstream's package matcha is not installed", name="matcha")
     utils, loggers = ModuleType("matcha.utils"), ModuleType("matcha.utils.pylogger")
-    utils.__path__ = [str(Path(folder) / "utils") for folder in found.submodule_search_locations or ()]
+    utils.__path__ = [
+        str(Path(folder) / "utils") for folder in found.submodule_search_locations or ()
+    ]
     loggers.get_pylogger = logging.getLogger  # type: ignore[attr-defined]
     utils.pylogger = loggers  # type: ignore[attr-defined]
     sys.modules |= {"matcha.utils": utils, "matcha.utils.pylogger": loggers}
@@ -88,11 +90,7 @@ class Body(upstream_llm.Qwen2Encoder):  # type: ignore[misc]
 def build_llm(config: LlmConfig) -> nn.Module:
     """Make the language model, of CosyVoice 2 or 3."""
     sampling = config.sampling
-    cls = (
-        upstream_llm.Qwen2LM
-        if config.separate_special_embedding
-        else upstream_llm.CosyVoice3LM
-    )
+    cls = upstream_llm.Qwen2LM if config.separate_special_embedding else upstream_llm.CosyVoice3LM
     model: nn.Module = cls(
         llm_input_size=config.hidden,
         llm_output_size=config.hidden,
@@ -120,7 +118,7 @@ def _build_qwen2(config: LlmConfig) -> nn.Module:
         num_attention_heads=config.heads,
         num_key_value_heads=config.kv_heads,
         rms_norm_eps=config.norm_eps,
-        rope_theta=config.rope_theta,
+        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
         tie_word_embeddings=True,
     )
     model: nn.Module = Qwen2ForCausalLM(sizes)
@@ -212,9 +210,7 @@ def build_hift(config: HiftConfig) -> nn.Module:
     """Make the vocoder, of CosyVoice 2 or 3."""
     causal = {"conv_pre_look_right": config.conv_pre_look_right} if config.causal else {}
     cls = generator.CausalHiFTGenerator if config.causal else generator.HiFTGenerator
-    f0 = (
-        f0_predictor.CausalConvRNNF0Predictor if config.causal else f0_predictor.ConvRNNF0Predictor
-    )
+    f0 = f0_predictor.CausalConvRNNF0Predictor if config.causal else f0_predictor.ConvRNNF0Predictor
     model: nn.Module = cls(
         in_channels=MEL_BINS,
         base_channels=config.base_channels,
