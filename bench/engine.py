@@ -91,6 +91,8 @@ def main() -> None:
                 name: stack.enter_context(ContenderProcess(_MODULES[name], workload, pythons[name]))
                 for name in names
             }
+            for contender in contenders.values():
+                contender.run(Order(concurrency=1, num_requests=1))  # the first is always slower
             about = {name: contender.about for name, contender in contenders.items()}
             rows = [
                 _measure(contenders, level, level * arguments.repeats, arguments.rounds, workload)

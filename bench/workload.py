@@ -17,8 +17,9 @@ from engines.cosyvoice.config import (
     Version,
 )
 
-TOKENS_FOR_EACH_TEXT_ID = 4
-"""Speech tokens that are made for each id of the text, no more and no fewer."""
+TOKENS_FOR_EACH_TEXT_ID = 8
+"""Speech tokens that are made for each id of the text, no more and no fewer: a third of a second,
+which is about what an id takes in real speech."""
 _PROMPT_TEXT_IDS = 16
 _TEXT_IDS = 1_000
 """Ids are drawn below this; any would cost the same."""
@@ -33,7 +34,7 @@ class Workload:
     Attributes:
         model: which CosyVoice.
         streamed: chunk by chunk, or whole.
-        speech_tokens: of each request, a multiple of 4; 25 are a second.
+        speech_tokens: of each request, a multiple of 8; 25 are a second.
         prompt_tokens: speech tokens of the voice's reference.
         precision: of our engine; upstream computes in fp32.
         device: cpu or cuda.
@@ -97,7 +98,7 @@ def write_script(model: Version, speech_tokens: int, prompt_tokens: int) -> Scri
     """Draw a request that takes ``speech_tokens`` tokens; the same one every time.
 
     Raises:
-        ValueError: the number is no multiple of 4.
+        ValueError: the number is no multiple of 8.
     """
     num_text_ids, rest = divmod(speech_tokens, TOKENS_FOR_EACH_TEXT_ID)
     if rest or not num_text_ids:
