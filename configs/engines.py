@@ -64,9 +64,11 @@ class CosyVoiceSettings(StrictModel):
     """``int8`` stores the language model in a byte a weight (CPU only): faster, not exact."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads of torch on the CPU; by default one for each core."""
-    flow_cache_seconds: int = Field(default=240, ge=0, le=100_000)
-    """Seconds of speech that all streams and voices together can remember; a stream that finds no
-    room is computed anew with every chunk."""
+    flow_cache_seconds: int = Field(default=600, ge=0, le=100_000)
+    """Seconds of speech that all streams and voices together can remember at most; a stream that
+    finds no room is computed anew with every chunk."""
+    flow_cache_share: float = Field(default=0.4, gt=0, lt=1)
+    """Share of the device's free memory that they may take."""
     flow_cache_compact: bool = False
     """Remember in a quarter of the memory, for more work in every chunk (CosyVoice 2 only)."""
     final_chunk: Literal["causal", "full"] = "causal"
