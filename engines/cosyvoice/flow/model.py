@@ -59,7 +59,7 @@ class Flow:
 
     @classmethod
     @torch.inference_mode()
-    def load(
+    def load(  # noqa: PLR0913  each is one choice of who deploys it
         cls,
         config: FlowConfig,
         state: Mapping[str, Tensor],
