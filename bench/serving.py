@@ -15,14 +15,13 @@ from typing import Any
 
 import aiohttp
 
-from bench.load import Load, Sample, run_load
+from bench.load import Load, Sample, joined, run_load
 from configs.engines import PiperSettings
 from engines.piper import PiperEngine
 from engines.protocol import Engine, SynthesisRequest
 
 _PATH = "/v1/model/cosyvoice/tts"
 _MP3_BYTES_PER_S = 96_000 / 8
-_PERCENTS = (50, 90, 99)
 
 TEXTS = (
     "The quick brown fox jumps over the lazy dog while the rain falls on the plain.",
@@ -56,8 +55,8 @@ class Row:
         return {
             "concurrency": self.concurrency,
             "stream": self.stream,
-            "served": _load_as_dict(self.served),
-            "direct": _load_as_dict(self.direct),
+            "served": self.served.as_dict(),
+            "direct": self.direct.as_dict(),
             "ratio": {
                 "audio_s_per_s": self.throughput_ratio,
                 "first_audio_added_s": self.first_audio_added_s,
@@ -111,12 +110,7 @@ async def _in_turns(
         for place, speak in enumerate((served, direct)):
             load = await run_load(speak, TEXTS, concurrency=concurrency, num_requests=count)
             runs[place].append(load)
-    return _joined(runs[0]), _joined(runs[1])
-
-
-def _joined(loads: list[Load]) -> Load:
-    samples = [sample for load in loads for sample in load.samples]
-    return Load(samples, sum(load.wall_s for load in loads))
+    return joined(runs[0]), joined(runs[1])
 
 
 def _served(session: aiohttp.ClientSession, *, stream: bool) -> Speak:
@@ -160,25 +154,11 @@ def _line(row: Row) -> str:
     served, direct = row.served, row.direct
     mode = "stream" if row.stream else "whole"
     return (
-        f"| {mode} | {row.concurrency} | {_milliseconds(served)} | {_milliseconds(direct)} "
+        f"| {mode} | {row.concurrency} | {served.first_audio_ms()} | {direct.first_audio_ms()} "
         f"| {1000 * row.first_audio_added_s:.0f} | {served.real_time_factor:.3f} "
         f"| {served.audio_s_per_s:.1f} | {direct.audio_s_per_s:.1f} "
         f"| {100 * row.throughput_ratio:.0f} % | {served.num_errors} |"
     )
-
-
-def _milliseconds(load: Load) -> str:
-    return " / ".join(f"{1000 * load.first_audio_s(percent):.0f}" for percent in _PERCENTS)
-
-
-def _load_as_dict(load: Load) -> dict[str, float]:
-    percentiles = {f"first_audio_p{p}_s": load.first_audio_s(p) for p in _PERCENTS}
-    return {
-        **percentiles,
-        "real_time_factor": load.real_time_factor,
-        "audio_s_per_s": load.audio_s_per_s,
-        "errors": load.num_errors,
-    }
 
 
 if __name__ == "__main__":

@@ -44,3 +44,13 @@ class NothingToSpeakError(ValueError):
 
     def __str__(self) -> str:
         return f"the text holds nothing that the {self.args[0]} engine can pronounce"
+
+
+class VoiceNeededError(ValueError):
+    """The engine has no voice of its own, and the request names none that it can use."""
+
+    def __init__(self, engine: str) -> None:
+        super().__init__(engine)
+
+    def __str__(self) -> str:
+        return f"the {self.args[0]} engine needs a voice: one that its prepare_voice returned"

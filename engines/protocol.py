@@ -93,6 +93,8 @@ class SynthesisRequest:
         language: code of the text's language, or None for the engine's default.
         speed: 1.0 is natural, 2.0 twice as fast.
         seed: makes random draws repeatable, alone or among other requests.
+        stream: chunks are wanted as soon as they can be made; otherwise the engine may make
+            longer pieces in a better or cheaper way.
     """
 
     text: str
@@ -103,6 +105,7 @@ class SynthesisRequest:
     language: str | None = None
     speed: float = 1.0
     seed: int | None = None
+    stream: bool = True
 
 
 class Engine(Protocol):
@@ -111,6 +114,11 @@ class Engine(Protocol):
     @property
     def info(self) -> EngineInfo:
         """What this engine is and can do."""
+        ...
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can speak; once False, it has to be loaded anew."""
         ...
 
     def prepare_voice(self, reference: Reference) -> PreparedVoice:

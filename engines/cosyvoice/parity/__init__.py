@@ -1,0 +1,1 @@
+"""Comparing this runtime with reference data that upstream's own code made."""

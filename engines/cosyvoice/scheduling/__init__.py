@@ -1,0 +1,1 @@
+"""Continuous batching through language model, flow and vocoder."""
