@@ -75,6 +75,8 @@ class CosyVoiceSettings(StrictModel):
     """How a stream's last chunk is made: in line with what was heard, or as upstream does."""
     crossfade: Literal["upstream", "unity"] = "upstream"
     """How CosyVoice 2's chunks are joined; upstream's window lifts the level by 8 %."""
+    first_audio_budget_s: float = Field(default=30.0, gt=0, le=3600)
+    """Interactive requests that would wait longer for their first audio are refused (429)."""
     guards: bool = True
     """Treat loops, silence and endless speech as errors."""
 

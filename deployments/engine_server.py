@@ -11,6 +11,7 @@ from loguru import logger
 from configs.app import Logging
 from configs.engines import EngineSettings
 from deployments.byte_lru import ByteLru
+from deployments.errors import OverloadedError
 from deployments.logs import start_logging
 from deployments.messages import (
     REFUSALS,
@@ -23,7 +24,7 @@ from deployments.messages import (
 )
 from deployments.metrics import EngineMetrics
 from engines.checks import check_request
-from engines.errors import EngineFailureError
+from engines.errors import EngineBusyError, EngineFailureError
 from engines.protocol import PreparedVoice
 from engines.registry import load_engine
 
@@ -61,6 +62,9 @@ class EngineServer:
             voice, outcome = await self._voice(task)
             chunks = self._engine.synthesize(replace(task.synthesis, voice=voice))
             first = await anext(chunks, None)
+        except EngineBusyError as error:
+            yield Refused(OverloadedError(error.retry_after_s))
+            return
         except REFUSALS as error:
             yield Refused(error)
             return
@@ -81,6 +85,7 @@ class EngineServer:
         Raises:
             EngineFailureError: the engine is dead; Ray then replaces the replica.
         """
+        self._metrics.publish(self._engine.info.name, self._engine.figures())
         if not self._engine.is_alive:
             raise EngineFailureError(f"the {self._engine.info.name} engine is dead")
 

@@ -1,8 +1,9 @@
 """Metrics of the deployments, exported on each node's Ray metrics port as ``ray_tts_...``."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from ray.serve.metrics import Counter, Histogram
+from ray.serve.metrics import Counter, Gauge, Histogram
 
 _SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
 _RATIOS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0]
@@ -22,6 +23,18 @@ class EngineMetrics:
             description="Requests with a reference, by whether the replica had the voice.",
             tag_keys=_keys("engine", "outcome"),
         )
+        self._figures: dict[str, Gauge] = {}
+
+    def publish(self, engine: str, figures: Mapping[str, float]) -> None:
+        """Export what an engine counts itself, as ``tts_engine_<name>``."""
+        for name, value in figures.items():
+            if name not in self._figures:
+                self._figures[name] = Gauge(
+                    f"tts_engine_{name}",
+                    description=f"Of the engine since it started: {name.replace('_', ' ')}.",
+                    tag_keys=_keys("engine"),
+                )
+            self._figures[name].set(value, {"engine": engine})
 
 
 class SpeechMetrics:

@@ -54,3 +54,18 @@ class VoiceNeededError(ValueError):
 
     def __str__(self) -> str:
         return f"the {self.args[0]} engine needs a voice: one that its prepare_voice returned"
+
+
+class EngineBusyError(RuntimeError):
+    """The engine could not begin to speak in time, or would starve those who listen already."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(retry_after_s)
+
+    @property
+    def retry_after_s(self) -> float:
+        """Seconds after which another try makes sense."""
+        return float(self.args[0])
+
+    def __str__(self) -> str:
+        return f"the engine is busy; try again in {self.retry_after_s:g} s"

@@ -1,7 +1,7 @@
 """What every engine is: the only thing that the rest of the house knows about models."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -26,6 +26,19 @@ class Mode(StrEnum):
     def clones(self) -> bool:
         """Whether the request brings the voice along as a reference."""
         return self in (Mode.ZERO_SHOT, Mode.CROSS_LINGUAL)
+
+
+class Priority(StrEnum):
+    """Who goes first where not all can go at once."""
+
+    INTERACTIVE = "interactive"
+    """Somebody is waiting to hear it."""
+    BATCH = "batch"
+
+    @property
+    def rank(self) -> int:
+        """Lower goes first."""
+        return 0 if self is Priority.INTERACTIVE else 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +108,7 @@ class SynthesisRequest:
         seed: makes random draws repeatable, alone or among other requests.
         stream: chunks are wanted as soon as they can be made; otherwise the engine may make
             longer pieces in a better or cheaper way.
+        priority: who goes first, in engines that can tell.
     """
 
     text: str
@@ -106,6 +120,7 @@ class SynthesisRequest:
     speed: float = 1.0
     seed: int | None = None
     stream: bool = True
+    priority: Priority = Priority.INTERACTIVE
 
 
 class Engine(Protocol):
@@ -119,6 +134,10 @@ class Engine(Protocol):
     @property
     def is_alive(self) -> bool:
         """Whether it can speak; once False, it has to be loaded anew."""
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """What it has done so far: running totals by name, for the replica's metrics."""
         ...
 
     def prepare_voice(self, reference: Reference) -> PreparedVoice:
@@ -137,6 +156,7 @@ class Engine(Protocol):
         Raises:
             UnsupportedModeError, UnsupportedLanguageError, NothingToSpeakError: before the
                 first chunk.
+            EngineBusyError: it could not be heard in time; before the first chunk.
             EngineFailureError: the model broke; at any time.
         """
         ...

@@ -24,6 +24,7 @@ from configs.engines import ToneSettings
 from configs.environment import resolve_path
 from engines.checks import check_request
 from engines.errors import EngineFailureError
+from engines.plain import PlainEngine
 from engines.protocol import EngineInfo, Mode, Reference, Samples, SynthesisRequest
 
 _ORDER = re.compile(r"\b(chunks|delay|fail|nan|loud|busy)=([0-9.]+)")
@@ -53,10 +54,8 @@ class _Orders:
     busy_s: float
 
 
-class ToneEngine:
+class ToneEngine(PlainEngine):
     """Speaks in tones; see the module's text for what it can be told."""
-
-    is_alive = True
 
     def __init__(self, settings: ToneSettings) -> None:
         self._settings = settings

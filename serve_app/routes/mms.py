@@ -23,6 +23,7 @@ def mms_routes(desk: SpeechDesk, http: Http) -> APIRouter:
             speed=body.speed,
             seed=body.seed,
             stream=body.stream,
+            priority=body.priority,
         )
         call = SpeechCall(
             engine=ENGINE,

@@ -20,7 +20,7 @@ def due_chunks(
     chosen: list[SegmentChunk] = []
     frames = 0
     now_s = time.monotonic()
-    for speech in sorted(speeches, key=lambda s: (s.request.priority, s.dry_at_s)):
+    for speech in sorted(speeches, key=lambda s: (s.request.priority.rank, s.dry_at_s)):
         chunk = _next_chunk(speech, now_s, pace, limits)
         if chunk is None:
             continue

@@ -1,6 +1,7 @@
 """How far a stream goes on with its next chunk."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from engines.cosyvoice.config import CHUNK_TOKENS
 
@@ -18,7 +19,10 @@ class Pace:
     speak_s: float = 0.0
     """Flow and vocoder, for each token of one stream."""
 
-    _WEIGHT = 0.2
+    speech_s: float = 0.0
+    """A whole speech, from its place in the language model to its end."""
+
+    _WEIGHT: ClassVar[float] = 0.2
 
     def note_thinking(self, seconds: float) -> None:
         """Take in a step of the language model, which gives every stream a token."""
@@ -27,6 +31,10 @@ class Pace:
     def note_speaking(self, seconds: float, tokens: int) -> None:
         """Take in a pass that turned ``tokens`` tokens into sound."""
         self.speak_s = self._blend(self.speak_s, seconds / tokens)
+
+    def note_speech(self, seconds: float) -> None:
+        """Take in a speech that has come to its end."""
+        self.speech_s = self._blend(self.speech_s, seconds)
 
     def _blend(self, old: float, new: float) -> float:
         return new if old == 0.0 else old + self._WEIGHT * (new - old)

@@ -1,7 +1,8 @@
 """What a scheduler may take on at once."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 
@@ -23,6 +24,7 @@ class SchedulerLimits:
         largest_hop: tokens of a stream's largest hop.
         align_prompts: cut up to 24 tokens from the beginning of a streamed voice's prompt, so
             that the first chunk needs 25 tokens and no more.
+        first_audio_budget_s: interactive requests that would wait longer are refused.
         final: how a stream's last chunk is made.
         guards: treat loops, silence and endless speech as errors.
     """
@@ -34,13 +36,14 @@ class SchedulerLimits:
     frames_per_pass: int = 100
     largest_hop: int = 100
     align_prompts: bool = True
+    first_audio_budget_s: float = math.inf
     final: Final = Final.CAUSAL
     guards: bool = True
 
     @classmethod
-    def for_device(cls, device: torch.device, *, final: Final, guards: bool) -> Self:
+    def for_device(cls, device: torch.device, **others: Any) -> Self:
         """Return what suits ``device``; the defaults are a CPU's."""
-        limits = cls(final=final, guards=guards)
+        limits = cls(**others)
         if device.type == "cuda":
             return replace(limits, slots=64, frames_per_pass=8_000)
         return limits

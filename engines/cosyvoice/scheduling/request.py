@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
@@ -10,13 +9,7 @@ from numpy.typing import NDArray
 
 from engines.cosyvoice.llm import LlmPrompt
 from engines.cosyvoice.prompt.voice import VoicePrompt
-
-
-class Priority(IntEnum):
-    """Who goes first where not all can go at once."""
-
-    INTERACTIVE = 0
-    BATCH = 1
+from engines.protocol import Priority
 
 
 class Listener(Protocol):

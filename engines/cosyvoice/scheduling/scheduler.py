@@ -21,6 +21,7 @@ from engines.cosyvoice.llm import (
     TextUtterance,
     Utterance,
 )
+from engines.cosyvoice.scheduling.admission import Admission
 from engines.cosyvoice.scheduling.due import due_chunks
 from engines.cosyvoice.scheduling.guards import BrokenSpeechError
 from engines.cosyvoice.scheduling.hops import Pace
@@ -33,6 +34,7 @@ from engines.cosyvoice.scheduling.shelf import VoiceShelf
 from engines.cosyvoice.scheduling.speech import Speech
 from engines.cosyvoice.scheduling.stats import SchedulerStats
 from engines.cosyvoice.vocoder import Vocoder
+from engines.errors import EngineBusyError
 
 _MOST_ATTEMPTS = 2
 
@@ -56,6 +58,7 @@ class Scheduler:
         shelf = VoiceShelf(flow, align=limits.align_prompts)
         self._opener = SegmentOpener(lm.config, shelf, vocoder)
         self._renderer = Renderer(flow, vocoder, shelf, limits.final, self.stats)
+        self._admission = Admission(limits, self.pace)
         self._waiting: list[Speech] = []
         self._running: list[Speech] = []
         self._owners: dict[Utterance, tuple[Speech, Segment]] = {}
@@ -65,10 +68,9 @@ class Scheduler:
         """Whether nobody waits for anything."""
         return not self._waiting and not self._running
 
-    @property
-    def num_waiting(self) -> int:
-        """Speeches that have not been begun."""
-        return len(self._waiting)
+    def refusal(self, request: SpeechRequest) -> EngineBusyError | None:
+        """Why ``request`` should not come in now; None if it may. Any thread may ask."""
+        return self._admission.refusal(request, self._running, self._waiting)
 
     def add(self, request: SpeechRequest) -> Speech:
         """Take a request in; it begins with one of the next turns."""
@@ -79,7 +81,7 @@ class Scheduler:
     def enter(self, speech: Speech) -> None:
         """Take in what ``add`` would make."""
         self._waiting.append(speech)
-        self._waiting.sort(key=lambda waiting: (waiting.request.priority, waiting.arrived_s))
+        self._waiting.sort(key=lambda waiting: (waiting.request.priority.rank, waiting.arrived_s))
 
     def feed(self, speech: Speech, ids: Sequence[int], *, ended: bool) -> None:
         """Add text to a speech whose text is open; nothing happens if it is over.
@@ -128,8 +130,9 @@ class Scheduler:
         while self._waiting and self._decoder.free_slots:
             speech = self._waiting.pop(0)
             self._running.append(speech)
+            speech.begun_s = time.monotonic()
             self.stats.begun += 1
-            self.stats.queue_wait_s += time.monotonic() - speech.arrived_s
+            self.stats.queue_wait_s += speech.begun_s - speech.arrived_s
             self._begin_next(speech)
 
     def _begin_next(self, speech: Speech) -> None:
@@ -166,6 +169,7 @@ class Scheduler:
     def _end(self, speech: Speech, error: Exception | None = None) -> None:
         self._dismiss(speech)
         if error is None:
+            self.pace.note_speech(time.monotonic() - speech.begun_s)
             self.stats.finished += 1
         else:
             self.stats.failed += 1

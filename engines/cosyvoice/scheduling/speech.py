@@ -16,6 +16,7 @@ class Speech:
     Attributes:
         request: what is asked.
         arrived_s: when, on the monotonic clock.
+        begun_s: when its first segment got a place in the language model.
         segments: those under way, the one that is heard first; at most two.
         begun: number of segments begun so far.
         fed: ids of streamed text so far.
@@ -29,6 +30,7 @@ class Speech:
     def __init__(self, request: SpeechRequest, arrived_s: float) -> None:
         self.request = request
         self.arrived_s = arrived_s
+        self.begun_s = arrived_s
         self.segments: deque[Segment] = deque()
         self.begun = 0
         self.fed: list[int] = []

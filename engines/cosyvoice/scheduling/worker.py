@@ -49,9 +49,12 @@ class Worker:
 
         Raises:
             EngineFailureError: the worker has ended.
+            EngineBusyError: it could not be heard in time, or would starve others.
         """
         if not self.is_alive:
             raise EngineFailureError("the engine has stopped")
+        if refusal := self.scheduler.refusal(request):
+            raise refusal
         speech = Speech(request, time.monotonic())
         self._inbox.put(partial(self.scheduler.enter, speech))
         return speech

@@ -111,12 +111,12 @@ async def test_a_text_that_breaks_off_is_an_error(engine, voice):
 
 
 async def test_who_leaves_stops_the_model(engine, voice):
-    before = engine.stats.cancelled
+    before = engine.figures()["cancelled"]
     chunks = engine.synthesize(request(voice, text="A long text. " * 20))
     await anext(chunks)
     await chunks.aclose()
     for _ in range(100):
-        if engine.stats.cancelled > before:
+        if engine.figures()["cancelled"] > before:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("the speech goes on")

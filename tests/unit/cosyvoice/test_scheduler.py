@@ -13,9 +13,10 @@ from engines.cosyvoice.prompt.voice import VoicePrompt
 from engines.cosyvoice.runtime import Runtime
 from engines.cosyvoice.scheduling.guards import BrokenSpeechError
 from engines.cosyvoice.scheduling.limits import SchedulerLimits
-from engines.cosyvoice.scheduling.request import Priority, SpeechRequest
+from engines.cosyvoice.scheduling.request import SpeechRequest
 from engines.cosyvoice.scheduling.scheduler import Scheduler
 from engines.cosyvoice.weights import read_state
+from engines.protocol import Priority
 
 CPU = torch.device("cpu")
 STEADY = SchedulerLimits(guards=False, largest_hop=25)
