@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from bench.contenders.child import Answer, Order
 from bench.contenders.ours import OurEngine, load_parts
+from bench.contenders.process import ContenderError, ContenderProcess
 from bench.contenders.upstream import UpstreamEngine
 from bench.engine import Cell, Row, report
 from bench.load import Load, Sample
@@ -133,6 +135,11 @@ def test_upstream_that_fails_is_an_error_and_no_end():
 def test_script_refuses_a_number_of_tokens_that_no_text_gives():
     with pytest.raises(ValueError, match="multiple of 8"):
         write_script(Version.COSYVOICE2, 30, 0)
+
+
+def test_contender_that_does_not_start_is_reported():
+    with pytest.raises(ContenderError, match=r"bench\.contenders\.nobody has ended \(status 1\)"):
+        ContenderProcess("bench.contenders.nobody", WORKLOAD, sys.executable)
 
 
 def test_settings_and_answers_survive_the_pipe():
