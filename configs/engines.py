@@ -53,6 +53,10 @@ class CosyVoiceSettings(StrictModel):
     engine: Literal["cosyvoice"]
     model_dir: Path
     """A released CosyVoice2-0.5B or Fun-CosyVoice3-0.5B-2512 directory."""
+    llm_file: Literal["llm.pt", "llm.rl.pt"] = "llm.pt"
+    """Which language model of the directory; some carry a second one, tuned by reinforcement."""
+    voice_folder: Path | None = None
+    """Where prepared voices are kept, so that they are ready at once after a restart."""
     device: Device = "auto"
     precision: Precision = "auto"
     """Of matrix products; ``auto`` is bf16 on GPUs and fp32 on the CPU."""
@@ -60,9 +64,11 @@ class CosyVoiceSettings(StrictModel):
     """``int8`` stores the language model in a byte a weight (CPU only): faster, not exact."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads of torch on the CPU; by default one for each core."""
-    flow_cache_seconds: int = Field(default=240, ge=0, le=100_000)
-    """Seconds of speech that all streams and voices together can remember; a stream that finds no
-    room is computed anew with every chunk."""
+    flow_cache_seconds: int = Field(default=600, ge=0, le=100_000)
+    """Seconds of speech that all streams and voices together can remember at most; a stream that
+    finds no room is computed anew with every chunk."""
+    flow_cache_share: float = Field(default=0.4, gt=0, lt=1)
+    """Share of the device's free memory that they may take."""
     flow_cache_compact: bool = False
     """Remember in a quarter of the memory, for more work in every chunk (CosyVoice 2 only)."""
     final_chunk: Literal["causal", "full"] = "causal"

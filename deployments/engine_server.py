@@ -76,7 +76,13 @@ class EngineServer:
                 yield samples
 
     async def check_health(self) -> None:
-        """Called by Ray again and again: an event loop that is stuck does not answer."""
+        """Called by Ray again and again: an event loop that is stuck does not answer.
+
+        Raises:
+            EngineFailureError: the engine is dead; Ray then replaces the replica.
+        """
+        if not self._engine.is_alive:
+            raise EngineFailureError(f"the {self._engine.info.name} engine is dead")
 
     def _wants_reference(self, task: EngineTask) -> bool:
         return (

@@ -1,5 +1,7 @@
 """Picking the device, and falling back from one that does not work."""
 
+import os
+
 import torch
 from loguru import logger
 
@@ -29,3 +31,10 @@ def pick_device(wanted: Device) -> torch.device:
         logger.error("CUDA is there but does not work; falling back to the CPU: {}", error)
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device())
+
+
+def free_memory_bytes(device: torch.device) -> int:
+    """Memory that is free on ``device`` now; of the whole machine for the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

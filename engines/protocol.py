@@ -116,6 +116,11 @@ class Engine(Protocol):
         """What this engine is and can do."""
         ...
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can speak; once False, it has to be loaded anew."""
+        ...
+
     def prepare_voice(self, reference: Reference) -> PreparedVoice:
         """Draw from ``reference`` what this engine needs to speak with its voice.
 

@@ -56,6 +56,8 @@ class _Orders:
 class ToneEngine:
     """Speaks in tones; see the module's text for what it can be told."""
 
+    is_alive = True
+
     def __init__(self, settings: ToneSettings) -> None:
         self._settings = settings
         self._events = resolve_path(settings.events_file) if settings.events_file else None

@@ -5,6 +5,8 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from engines.checks import check_request
 from engines.cosyvoice.config import SAMPLE_RATE_HZ, Version
 from engines.cosyvoice.flow import Final
 from engines.cosyvoice.llm import CacheFullError, LlmPrompt, PromptError
+from engines.cosyvoice.prompt.kept import KeptVoices
 from engines.cosyvoice.prompt.voice import VoicePrompt
 from engines.cosyvoice.runtime import Runtime
 from engines.cosyvoice.scheduling.guards import BrokenSpeechError
@@ -36,7 +39,7 @@ class CosyVoiceEngine:
     """Speaks with any voice; many requests at once.
 
     Example:
-        >>> engine = CosyVoiceEngine(CosyVoiceSettings(engine="cosyvoice", model_dir=folder))
+        >>> engine = CosyVoiceEngine.open("models/CosyVoice2-0.5B")
         >>> voice = engine.prepare_voice(reference)
         >>> samples = engine.speak(SynthesisRequest("Hello.", voice=voice))
     """
@@ -48,6 +51,7 @@ class CosyVoiceEngine:
             device, final=Final(settings.final_chunk), guards=settings.guards
         )
         self._worker = Worker(partial(_scheduler, self._runtime, limits), settings.threads)
+        self._kept = KeptVoices(settings.voice_folder, self._runtime.config.version)
         self._scripts = ScriptWriter(self._runtime.front_end, self._runtime.tokenizer)
         precision = _PRECISIONS[str(self._runtime.dtype).removeprefix("torch.")]
         self.info = EngineInfo(
@@ -60,6 +64,20 @@ class CosyVoiceEngine:
             precision="int8" if settings.llm_weights == "int8" else precision,
         )
 
+    @classmethod
+    def open(cls, model_dir: str | Path) -> Self:
+        """Open a model directory with everything else at its default.
+
+        Raises:
+            EngineLoadError: the directory is wrong or incomplete.
+        """
+        return cls(CosyVoiceSettings(engine="cosyvoice", model_dir=Path(model_dir).absolute()))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the scheduler's thread runs."""
+        return self._worker.is_alive
+
     @property
     def speakers(self) -> dict[str, VoicePrompt]:
         """The checkpoint's own speakers by name (sft), as voices for a request."""
@@ -71,8 +89,8 @@ class CosyVoiceEngine:
         return self._worker.scheduler.stats
 
     def prepare_voice(self, reference: Reference) -> VoicePrompt:
-        """Draw a voice from a clip of up to 30 s."""
-        return self._runtime.prepare(reference)
+        """Draw a voice from a clip of up to 30 s, or read it where it has been kept."""
+        return self._kept.get(reference, self._runtime.prepare)
 
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:
         """Yield chunks as they are made; those of a request that does not stream, by segment."""

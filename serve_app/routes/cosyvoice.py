@@ -81,6 +81,7 @@ def _call(
             language=body.language,
             speed=body.speed,
             seed=body.seed,
+            stream=body.stream,
         ),
         clip=reference.clip,
         brought=reference.brought,

@@ -18,7 +18,11 @@ def mms_routes(desk: SpeechDesk, http: Http) -> APIRouter:
 
     async def tts(body: MmsBody, request_id: str) -> Response:
         synthesis = SynthesisRequest(
-            text=body.text, language=body.language, speed=body.speed, seed=body.seed
+            text=body.text,
+            language=body.language,
+            speed=body.speed,
+            seed=body.seed,
+            stream=body.stream,
         )
         call = SpeechCall(
             engine=ENGINE,

@@ -1,6 +1,7 @@
 import asyncio
 
 import numpy as np
+import onnxruntime
 import pytest
 import soxr
 
@@ -20,6 +21,7 @@ RATE_HZ = 22_050
 
 @pytest.fixture(scope="module")
 def engine():
+    onnxruntime.set_seed(1)  # the model draws from a generator of the process, made with it
     engine = PiperEngine(PiperSettings(engine="piper"))
     yield engine
     engine.close()
@@ -81,7 +83,7 @@ async def test_a_cloning_request_moves_the_pitch_and_keeps_the_words(
     samples = await spoken(engine, text, mode=Mode.ZERO_SHOT, voice=voice)
     assert median_pitch_hz(samples, RATE_HZ) == pytest.approx(pitch_hz, rel=0.15)
     assert_is_speech(at_24_khz(samples), min_s=1.2, max_s=3.5)
-    assert "weather" in recognise(at_24_khz(samples))
+    assert "weather" in " ".join(recognise(at_24_khz(samples)))
 
 
 async def test_formants_stay_where_they_are(engine):

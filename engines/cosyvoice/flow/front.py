@@ -34,6 +34,11 @@ class Front(Protocol):
     """Tokens to mu."""
 
     @property
+    def lookahead(self) -> Lookahead:
+        """Its first layer."""
+        ...
+
+    @property
     def state(self) -> StateShape:
         """What it leaves in a block of 25 tokens."""
         ...

@@ -12,6 +12,7 @@ A flow belongs to one thread.
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class Flow:
 
     @classmethod
     @torch.inference_mode()
-    def load(
+    def load(  # noqa: PLR0913  each is one choice of who deploys it
         cls,
         config: FlowConfig,
         state: Mapping[str, Tensor],
@@ -66,6 +67,7 @@ class Flow:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
         cache_blocks: int = 0,
+        cache_bytes: int | None = None,
         compact: bool = False,
         merged: bool | None = None,
     ) -> "Flow":
@@ -80,6 +82,7 @@ class Flow:
             device: where to run.
             cache_blocks: seconds of mel that all voices and streams together can remember; 0 is
                 enough for whole requests.
+            cache_bytes: fewer blocks, if ``cache_blocks`` would take more memory than this.
             compact: remember less than keys and values, a quarter of the memory for more work in
                 every chunk (CosyVoice 2 only).
             merged: whether attention pads sequences of different lengths to one batch (see
@@ -94,15 +97,22 @@ class Flow:
         merge = on_gpu if merged is None else merged
         solver = Solver(weights, config, cache_blocks, merged=merge, compact=compact)
         weights.finish()
-        cache = FlowCache(
+        new_cache = partial(
+            FlowCache,
             solver.front.state,
             solver.estimator.state,
             config.ode_steps,
-            cache_blocks,
-            dtype,
-            weights.device,
+            dtype=dtype,
+            device=weights.device,
         )
-        return cls(config, solver, speaker, cache)
+        if cache_bytes is not None:
+            cache_blocks = min(cache_blocks, cache_bytes // new_cache(blocks=0).block_bytes)
+        return cls(config, solver, speaker, new_cache(blocks=cache_blocks))
+
+    @property
+    def solver(self) -> Solver:
+        """The networks, for those who watch them at work."""
+        return self._solver
 
     @property
     def block_bytes(self) -> int:

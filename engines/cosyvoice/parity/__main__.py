@@ -10,14 +10,18 @@ from pathlib import Path
 
 import torch
 
-from engines.cosyvoice.parity import hift, llm, sampling
+from engines.cosyvoice.parity import e2e, flow, frontend, hift, llm, sampling, text
 from engines.cosyvoice.parity.comparison import Comparison
 from engines.cosyvoice.parity.golden import GoldenVersion, golden_versions
 
 STAGES: dict[str, Callable[[GoldenVersion], Iterator[Comparison]]] = {
     "llm": llm.compare,
     "sampling": sampling.compare,
+    "flow": flow.compare,
     "hift": hift.compare,
+    "e2e": e2e.compare,
+    "frontend": frontend.compare,
+    "text": text.compare,
 }
 
 

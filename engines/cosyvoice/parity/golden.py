@@ -71,6 +71,11 @@ class GoldenVersion:
         return config_from_flat(self.flat)
 
     @property
+    def clip(self) -> Path:
+        """The reference clip, which all versions share."""
+        return self.folder.parents[1] / "ref.wav"
+
+    @property
     def stages(self) -> list[str]:
         """Stages that the directory has files for."""
         return sorted(

@@ -23,7 +23,7 @@ from engines.cosyvoice.weights import plain_vocoder_state
 _F0_TOLERANCE_HZ = 5e-4
 _SOURCE_TOLERANCE = 1e-3
 _GENERATOR_TOLERANCE = 5e-5
-_WAVEFORM_TOLERANCE = 3e-3
+WAVEFORM_TOLERANCE = 3e-3
 _NOISE_SEEDS = range(11, 31)
 
 
@@ -158,7 +158,7 @@ def _whole(
         (wave,) = vocoder.render([mel], [noise])
         case = f"wav_{name}_noise"
         expected = arrays[case]
-        yield Comparison.of(case, wave[: len(expected)], expected, _WAVEFORM_TOLERANCE)
+        yield Comparison.of(case, wave[: len(expected)], expected, WAVEFORM_TOLERANCE)
 
 
 def _unfinished(
@@ -167,7 +167,7 @@ def _unfinished(
     name = "wav_notfinal_zero_noise"
     chunk = CausalChunk(vocoder.open(noise), arrays.tensor("mel"), is_last=False)
     (samples,) = vocoder.advance([chunk])
-    yield Comparison.of(name, samples, arrays[name], _WAVEFORM_TOLERANCE)
+    yield Comparison.of(name, samples, arrays[name], WAVEFORM_TOLERANCE)
 
 
 def _causal_chunks(
@@ -178,7 +178,7 @@ def _causal_chunks(
         mel = arrays.tensor("mel")[:, chunk["mel_start"] : chunk["mel_end"]]
         (samples,) = vocoder.advance([CausalChunk(stream, mel, chunk["finalize"])])
         name = f"stream_chunk{index}_wav"
-        yield Comparison.of(name, samples, arrays[name], _WAVEFORM_TOLERANCE)
+        yield Comparison.of(name, samples, arrays[name], WAVEFORM_TOLERANCE)
 
 
 def _overlapping_chunks(
@@ -196,9 +196,9 @@ def _overlapping_chunks(
         overlap = len(window) // 2
         for part, ours, tolerance in (
             ("source", made.source, _SOURCE_TOLERANCE),
-            (f"before_fade_head{overlap}", made.samples[:overlap], _WAVEFORM_TOLERANCE),
-            (f"generator_tail{overlap}", made.samples[-overlap:], _WAVEFORM_TOLERANCE),
+            (f"before_fade_head{overlap}", made.samples[:overlap], WAVEFORM_TOLERANCE),
+            (f"generator_tail{overlap}", made.samples[-overlap:], WAVEFORM_TOLERANCE),
         ):
             yield Comparison.of(f"{name}_{part}", ours, arrays[f"{name}_{part}"], tolerance)
         (samples,) = vocoder.advance([OverlapChunk(stream, mel, chunk["finalize"])])
-        yield Comparison.of(f"{name}_wav", samples, arrays[f"{name}_wav"], _WAVEFORM_TOLERANCE)
+        yield Comparison.of(f"{name}_wav", samples, arrays[f"{name}_wav"], WAVEFORM_TOLERANCE)

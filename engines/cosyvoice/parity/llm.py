@@ -46,6 +46,20 @@ def compare(version: GoldenVersion) -> Iterator[Comparison]:
     yield from (Comparison.failure(name, "no arrays for this case") for name in cases)
 
 
+def decode_greedily(
+    version: GoldenVersion, prompt: LlmPrompt, override: Mapping[str, Any] | None
+) -> tuple[TextUtterance, int]:
+    """Speak ``prompt`` without chance, under a case's ``override`` of the speech head.
+
+    Returns:
+        The finished utterance, and how often the model ran.
+    """
+    model = _model(version, _altered(version.state("llm"), override))
+    utterance = TextUtterance(version.config.llm, prompt, sampling=GREEDY)
+    steps = _run(LlmDecoder(model, slots=1, capacity=64, max_capacity=8192), utterance)
+    return utterance, steps
+
+
 def _model(version: GoldenVersion, state: dict[str, Tensor]) -> SpeechLm:
     return SpeechLm.load(state, version.config.llm, device=version.device)
 
@@ -78,9 +92,7 @@ def _teacher_forced(
 def _greedy(
     version: GoldenVersion, arrays: GoldenArrays, name: str, case: Mapping[str, Any]
 ) -> Iterator[Comparison]:
-    model = _model(version, _altered(version.state("llm"), case["override"]))
-    utterance = TextUtterance(version.config.llm, _prompt(arrays, name), sampling=GREEDY)
-    steps = _run(LlmDecoder(model, slots=1, capacity=64, max_capacity=8192), utterance)
+    utterance, steps = decode_greedily(version, _prompt(arrays, name), case["override"])
     yield Comparison.equal(name, utterance.tokens, arrays.ids(f"{name}_tokens"))
     yield Comparison.equal(
         f"{name} limits",

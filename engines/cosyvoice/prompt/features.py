@@ -40,13 +40,21 @@ def whisper_log_mel(samples: Tensor) -> Tensor:
     return (log_mel.maximum(log_mel.max() - 8.0) + 4.0) / 4.0
 
 
+def kaldi_filter_bank(samples: Tensor) -> Tensor:
+    """Log filter bank of 16 kHz ``samples`` [n] as Kaldi computes it; float32 [frames, 80]."""
+    bank: Tensor = kaldi.fbank(
+        samples[None], num_mel_bins=80, dither=0.0, sample_frequency=ENCODER_RATE_HZ
+    )
+    return bank
+
+
 def speaker_filter_bank(samples: Tensor) -> Tensor:
     """Kaldi filter bank of 16 kHz ``samples`` [n], each bin's mean removed; float32 [frames, 80].
 
     Source: upstream cosyvoice/cli/frontend.py, _extract_spk_embedding.
     """
-    bank = kaldi.fbank(samples[None], num_mel_bins=80, dither=0.0, sample_frequency=ENCODER_RATE_HZ)
-    return torch.sub(bank, bank.mean(dim=0, keepdim=True))
+    bank = kaldi_filter_bank(samples)
+    return bank - bank.mean(dim=0, keepdim=True)
 
 
 def prompt_mel(samples: Tensor, fmax_hz: float) -> Tensor:

@@ -71,8 +71,7 @@ def prepare_voice_prompt(
 ) -> VoicePrompt:
     """Draw a voice from ``reference``, which may last up to 30 s.
 
-    Tokens and mel are cut to the same duration (upstream: cosyvoice/cli/frontend.py,
-    frontend_zero_shot): P = min(mel frames // 2, tokens).
+    Tokens and mel are cut to the same duration.
 
     Raises:
         ValueError: the clip is longer than the speech tokenizer can take.
@@ -86,10 +85,18 @@ def prepare_voice_prompt(
     at_24_khz = resample(samples, reference.sample_rate_hz, SAMPLE_RATE_HZ)
     tokens = encoders.speech_tokens(at_16_khz)
     mel = prompt_mel(at_24_khz, fmax_hz)
-    length = min(len(mel) // TOKEN_MEL_RATIO, len(tokens))
+    length = common_tokens(len(mel), len(tokens))
     return VoicePrompt(
         version=version,
         tokens=tokens[:length],
         mel=mel[: TOKEN_MEL_RATIO * length],
         speaker=encoders.speaker(at_16_khz),
     )
+
+
+def common_tokens(mel_frames: int, tokens: int) -> int:
+    """Tokens that a prompt keeps, and twice as many frames, so that both last equally long.
+
+    Source: upstream cosyvoice/cli/frontend.py, frontend_zero_shot.
+    """
+    return min(mel_frames // TOKEN_MEL_RATIO, tokens)

@@ -11,7 +11,6 @@ import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
 
-from engines.cosyvoice.config import SAMPLE_RATE_HZ
 from engines.cosyvoice.flow import Flow
 from engines.cosyvoice.llm import (
     CacheFullError,
@@ -22,8 +21,9 @@ from engines.cosyvoice.llm import (
     TextUtterance,
     Utterance,
 )
+from engines.cosyvoice.scheduling.due import due_chunks
 from engines.cosyvoice.scheduling.guards import BrokenSpeechError
-from engines.cosyvoice.scheduling.hops import Pace, choose_hop
+from engines.cosyvoice.scheduling.hops import Pace
 from engines.cosyvoice.scheduling.limits import SchedulerLimits
 from engines.cosyvoice.scheduling.opener import SegmentOpener
 from engines.cosyvoice.scheduling.renderer import Renderer
@@ -99,12 +99,12 @@ class Scheduler:
         self._let_go()
         self._let_in()
         did_anything = self._think()
-        chunks = self._due_chunks()
+        chunks = self._due(self._running)
         while chunks:
             did_anything = True
             self._speak(chunks)
             # Who has heard nothing yet does not wait for another step of the language model.
-            chunks = self._due_chunks(only_dry=True)
+            chunks = self._due(self._dry())
         return did_anything
 
     def abandon(self, error: Exception) -> None:
@@ -225,30 +225,12 @@ class Scheduler:
 
     # -- sound -----------------------------------------------------------------------------
 
-    def _due_chunks(self, *, only_dry: bool = False) -> list[SegmentChunk]:
-        """What one pass makes: the most urgent chunks, as many as fit into it."""
-        chosen: list[SegmentChunk] = []
-        frames = 0
-        speeches = [speech for speech in self._running if speech.is_dry or not only_dry]
-        now_s = time.monotonic()
-        for speech in sorted(speeches, key=lambda s: (s.request.priority, s.dry_at_s)):
-            chunk = self._next_chunk(speech, now_s)
-            if chunk is None:
-                continue
-            frames += chunk.frames_to_solve
-            if chosen and frames > self._limits.frames_per_pass:
-                break
-            chosen.append(chunk)
-        return chosen
+    def _dry(self) -> list[Speech]:
+        """Who has not heard anything yet."""
+        return [speech for speech in self._running if speech.is_dry]
 
-    def _next_chunk(self, speech: Speech, now_s: float) -> SegmentChunk | None:
-        if not speech.segments:
-            return None
-        segment = speech.segments[0]
-        hop = choose_hop(
-            speech.lead_s(now_s), segment.waiting_tokens, self.pace, self._limits.largest_hop
-        )
-        return segment.next_chunk(hop)
+    def _due(self, speeches: Sequence[Speech]) -> list[SegmentChunk]:
+        return due_chunks(speeches, self.pace, self._limits)
 
     def _speak(self, chunks: Sequence[SegmentChunk]) -> None:
         """Make ``chunks`` in one pass, and let their listeners hear."""
@@ -272,21 +254,13 @@ class Scheduler:
 
     def _deliver(self, speech: Speech, chunk: SegmentChunk, samples: NDArray[np.float32]) -> None:
         if len(samples):
-            self._note_audio(speech, len(samples))
+            self.stats.note_audio(speech, len(samples))
             chunk.segment.emitted = True
             speech.request.listener.hear(samples)
         if chunk.is_last:
             self._unseat(speech.segments.popleft())
             if speech.is_over:
                 self._end(speech)
-
-    def _note_audio(self, speech: Speech, num_samples: int) -> None:
-        now_s = time.monotonic()
-        if speech.first_audio_s is None:
-            self.stats.heard += 1
-            self.stats.first_audio_s += now_s - speech.arrived_s
-        self.stats.underruns += speech.note_audio(num_samples, now_s)
-        self.stats.audio_s += num_samples / SAMPLE_RATE_HZ
 
 
 def _streamed(utterance: Utterance) -> StreamedUtterance:

@@ -1,6 +1,10 @@
 """What a scheduler has done."""
 
+import time
 from dataclasses import dataclass
+
+from engines.cosyvoice.config import SAMPLE_RATE_HZ
+from engines.cosyvoice.scheduling.speech import Speech
 
 
 @dataclass(slots=True)
@@ -28,3 +32,12 @@ class SchedulerStats:
     pass_rows: int = 0
     unremembered: int = 0
     """Chunks whose past was computed anew because the flow's memory was full."""
+
+    def note_audio(self, speech: Speech, num_samples: int) -> None:
+        """Count samples that are delivered to ``speech`` now."""
+        now_s = time.monotonic()
+        if speech.first_audio_s is None:
+            self.heard += 1
+            self.first_audio_s += now_s - speech.arrived_s
+        self.underruns += speech.note_audio(num_samples, now_s)
+        self.audio_s += num_samples / SAMPLE_RATE_HZ

@@ -1,22 +1,32 @@
 """From a request's text to the segments that the model speaks."""
 
+from typing import Protocol
+
 import regex
 
 from engines.cosyvoice.config import Version
 from engines.cosyvoice.text.normalizer import TextNormalizer, is_chinese
 from engines.cosyvoice.text.splitter import is_only_punctuation, split_segments
-from engines.cosyvoice.text.tokenizer import END_OF_PROMPT, TextTokenizer
+from engines.cosyvoice.text.tokenizer import END_OF_PROMPT
 
 _MARK = regex.compile(r"(<\|[^|<>]+\|>)")
 _SYSTEM_PROMPT = "You are a helpful assistant."
 """What CosyVoice 3 was trained with before ``<|endofprompt|>`` (upstream: example.py)."""
 
 
+class TokenCounter(Protocol):
+    """What the splitter asks of a tokenizer."""
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of ``text``."""
+        ...
+
+
 class TextFrontEnd:
     """Normalises, splits, and puts the prompt's mark where each version needs it."""
 
     def __init__(
-        self, tokenizer: TextTokenizer, normalizer: TextNormalizer, version: Version
+        self, tokenizer: TokenCounter, normalizer: TextNormalizer, version: Version
     ) -> None:
         self._tokenizer = tokenizer
         self._normalizer = normalizer

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from flow_golden import filled_state
 from flow_shapes import flow_shapes
 from torch import Tensor
 
@@ -19,6 +18,9 @@ from engines.cosyvoice.config import (
     UNetConfig,
 )
 from engines.cosyvoice.flow import Flow, FlowStream, Prompt
+from engines.cosyvoice.parity.weights import filled_state
+
+torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
 
 SIZES = {
     "unet-3-heads": FlowConfig(
@@ -51,7 +53,7 @@ UNETS = [size for size in SIZES if size.startswith("unet")]
 
 @cache
 def state_of(size: str) -> dict[str, Tensor]:
-    return filled_state(flow_shapes(SIZES[size]), salt=size)
+    return filled_state("flow", flow_shapes(SIZES[size]), salt=size)
 
 
 def load(size: str, *, blocks: int = 40, noise_frames: int = 1500, **options) -> Flow:

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
+from flow_shapes import flow_shapes
 from onnx import TensorProto, helper, numpy_helper
+from tiny_models import hift_state, llm_state
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from engines.cosyvoice.config import Version
+from engines.cosyvoice.config import FlowConfig, LlmConfig, Version
+from engines.cosyvoice.hyperyaml import read_hyperyaml
+from engines.cosyvoice.model_config import config_from_yaml
 
 YAML = {
     Version.COSYVOICE2: """
@@ -223,3 +228,42 @@ def _model(nodes, inputs, outputs, weights) -> onnx.ModelProto:
     constants = [numpy_helper.from_array(weights, "weights")]
     graph = helper.make_graph(nodes, "test", inputs, outputs, constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def write_model(folder: Path, version: Version, *, brief: bool = False) -> Path:
+    """Write a whole model directory with small random weights; returns ``folder``.
+
+    Speech is as long as it may be, or with ``brief`` (CosyVoice 2 only) as short as it may be.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_model_files(folder, version)
+    config = config_from_yaml(version, read_hyperyaml(folder / f"{version}.yaml"), BACKBONE)
+    llm = _llm_state(config.llm)
+    if brief:
+        llm["llm_decoder.bias"][config.llm.eos] = 1e3
+    torch.save(llm, folder / "llm.pt")
+    torch.save(_flow_state(config.flow), folder / "flow.pt")
+    vocoder = {f"generator.{name}": value for name, value in hift_state(config.hift).items()}
+    torch.save(vocoder, folder / "hift.pt")
+    return folder
+
+
+def _llm_state(config: LlmConfig) -> dict[str, torch.Tensor]:
+    """Weights that practically never choose a control token: speech is as long as it may be."""
+    state = llm_state(config)
+    for name in ("llm_decoder.weight", "llm_decoder.bias"):
+        if name in state:
+            state[name][_SPEECH_CODES:] = 0.0
+    return state
+
+
+def _flow_state(config: FlowConfig) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(2)
+    state = {}
+    for name, (shape, _) in flow_shapes(config).items():
+        drawn = torch.randn(shape, generator=generator)
+        if len(shape) > 1:
+            state[name] = drawn / torch.tensor(shape[1:]).prod() ** 0.5
+        else:
+            state[name] = (1.0 if name.endswith("weight") else 0.0) + 0.02 * drawn
+    return state

@@ -1,43 +1,34 @@
 """The flow takes a released checkpoint's state dict, whole and strictly."""
 
-import json
-
 import pytest
 import torch
-from flow_golden import GOLDEN, VERSIONS, flow_config, golden
 from flow_shapes import flow_shapes
+from tiny_models import VERSIONS, golden, read_json, released_config, released_meta_state
 
 from engines.cosyvoice.flow import Flow
 from engines.cosyvoice.flow.weights import WeightsError
 
 
 def full_size(version: str):
-    folder = GOLDEN / version
-    config = flow_config(json.loads((folder / "config_full.json").read_text()))
-    return config, json.loads((folder / "shapes_full.json").read_text())["flow"]
-
-
-def meta_state(shapes: dict) -> dict[str, torch.Tensor]:
-    return {name: torch.empty(shape, device="meta") for name, (shape, _) in shapes.items()}
+    return released_config(version).flow, released_meta_state(version, "flow")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_key_of_the_released_size_is_taken(version: str):
-    config, shapes = full_size(version)
-    flow = Flow.load(config, meta_state(shapes), device="meta", cache_blocks=300)
+    config, state = full_size(version)
+    flow = Flow.load(config, state, device="meta", cache_blocks=300)
     assert flow.free_blocks == 300
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_our_own_list_of_keys_is_upstreams(version: str):
-    config, shapes = full_size(version)
-    assert flow_shapes(config) == shapes
+    shapes = read_json(version, "shapes_full.json")["flow"]
+    assert flow_shapes(released_config(version).flow) == shapes
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_key_may_be_missing(version: str):
-    config, shapes = full_size(version)
-    state = meta_state(shapes)
+    config, state = full_size(version)
     for name in (next(iter(state)), list(state)[len(state) // 2], list(state)[-1]):
         rest = {key: value for key, value in state.items() if key != name}
         with pytest.raises(WeightsError, match=f"lacks {name}"):
@@ -46,15 +37,15 @@ def test_no_key_may_be_missing(version: str):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_key_may_be_left_over(version: str):
-    config, shapes = full_size(version)
-    state = meta_state(shapes) | {"decoder.estimator.extra.weight": torch.empty(1, device="meta")}
+    config, state = full_size(version)
+    state["decoder.estimator.extra.weight"] = torch.empty(1, device="meta")
     with pytest.raises(WeightsError, match=r"1 unknown keys: decoder\.estimator\.extra\.weight"):
         Flow.load(config, state, device="meta")
 
 
 def test_a_wrong_shape_is_named():
-    config, shapes = full_size("cosyvoice3")
-    state = meta_state(shapes) | {"spk_embed_affine_layer.bias": torch.empty(81, device="meta")}
+    config, state = full_size("cosyvoice3")
+    state["spk_embed_affine_layer.bias"] = torch.empty(81, device="meta")
     with pytest.raises(WeightsError, match=r"spk_embed_affine_layer\.bias has shape \(81,\)"):
         Flow.load(config, state, device="meta")
 
@@ -62,8 +53,7 @@ def test_a_wrong_shape_is_named():
 @pytest.mark.parametrize("version", VERSIONS)
 def test_bytes_of_a_second_are_as_stated(version: str):
     """Keys, values and convolution inputs of 50 frames; a change should be a decision."""
-    config, shapes = full_size(version)
-    state = meta_state(shapes)
+    config, state = full_size(version)
     stated = {"cosyvoice2": 220_599_808, "cosyvoice3": 175_882_240}[version]
     for dtype, expected in ((torch.float32, stated), (torch.bfloat16, stated // 2)):
         flow = Flow.load(config, state, device="meta", dtype=dtype, cache_blocks=1)
@@ -71,20 +61,19 @@ def test_bytes_of_a_second_are_as_stated(version: str):
 
 
 def test_compact_memory_is_a_quarter():
-    config, shapes = full_size("cosyvoice2")
-    state = meta_state(shapes)
+    config, state = full_size("cosyvoice2")
     full, compact = (Flow.load(config, state, device="meta", compact=c) for c in (False, True))
     assert compact.block_bytes < 0.27 * full.block_bytes
 
 
 def test_compact_memory_is_for_cosyvoice2():
-    config, shapes = full_size("cosyvoice3")
+    config, state = full_size("cosyvoice3")
     with pytest.raises(ValueError, match="CosyVoice 2"):
-        Flow.load(config, meta_state(shapes), device="meta", compact=True)
+        Flow.load(config, state, device="meta", compact=True)
 
 
 def test_half_precision_checkpoints_load():
     reference = golden("cosyvoice3")
-    state = {name: tensor.half() for name, tensor in reference.state.items()}
-    flow = Flow.load(reference.config, state)
+    state = {name: tensor.half() for name, tensor in reference.state("flow").items()}
+    flow = Flow.load(reference.config.flow, state)
     assert flow.free_blocks == 0
