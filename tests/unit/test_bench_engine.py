@@ -97,6 +97,14 @@ def test_our_engine_makes_exactly_the_audio_that_was_asked_for(version, streamed
     assert first < 0.9 * total if streamed else first == pytest.approx(total, rel=0.1)
 
 
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_our_engine_runs_in_each_precision(precision):
+    workload = replace(WORKLOAD, precision=precision, streamed=False, cold_voice=True)
+    engine = OurEngine(load_parts(tiny_sizes(Version.COSYVOICE2), workload), workload)
+    load = asyncio.run(engine.run(Order(concurrency=1, num_requests=1)))
+    assert load.samples[0].audio_s == pytest.approx(workload.audio_s)
+
+
 class FakeUpstream:
     """What the driver knows of upstream's model object."""
 
