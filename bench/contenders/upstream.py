@@ -25,8 +25,9 @@ from bench.workload import TOKENS_FOR_EACH_TEXT_ID, Workload, write_script
 from engines.cosyvoice.config import CHUNK_TOKENS, SAMPLE_RATE_HZ, Version
 
 INSTALL = (
-    "pip install conformer diffusers einops omegaconf scipy"
-    " && pip install --no-deps cosyvoice-minicpmo"
+    "for CosyVoice 2: pip install conformer diffusers einops omegaconf scipy"
+    " && pip install --no-deps cosyvoice-minicpmo\n"
+    "for CosyVoice 3: the same and x-transformers, with a checkout of upstream on PYTHONPATH"
 )
 
 
@@ -95,15 +96,16 @@ def load_model(sizes: ModelSizes, device: torch.device) -> Any:
     from bench.contenders import upstream_model  # noqa: PLC0415  needs upstream
 
     config = sizes.config
+    is_third = config.version is Version.COSYVOICE3
+    if is_third and not hasattr(upstream_cli, "CosyVoice3Model"):
+        raise ModuleNotFoundError("the cosyvoice package found knows CosyVoice 2 only")
     llm = _filled(upstream_model.build_llm(config.llm), sizes.random_state("llm"), device)
     flow = _filled(upstream_model.build_flow(config.flow), sizes.random_state("flow"), device)
     hift = _filled(upstream_model.build_hift(config.hift), sizes.random_state("hift"), device)
-    causal = config.version is Version.COSYVOICE3
-    cls = upstream_cli.CosyVoice3Model if causal else upstream_cli.CosyVoice2Model
+    cls = upstream_cli.CosyVoice3Model if is_third else upstream_cli.CosyVoice2Model
     model = cls(llm, flow, hift)
-    model.llm = _exact_length(
-        llm
-    )  # the index's package leaves it out, for MiniCPM-o brings its own
+    # cosyvoice-minicpmo's constructor leaves the language model out.
+    model.llm = _exact_length(llm)
     return model
 
 
@@ -141,7 +143,7 @@ def main() -> None:
         model = load_model(ModelSizes.released(workload.model), torch.device(workload.device))
         source = _source()
     except ImportError as error:
-        sys.exit(f"upstream cannot be run: {error}\nFor CosyVoice 2: {INSTALL}")
+        sys.exit(f"upstream cannot be run: {error}\n{INSTALL}")
     obey(UpstreamEngine(model, workload, source), answers)
 
 

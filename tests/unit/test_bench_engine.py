@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from bench.contenders.child import Answer, Order
 from bench.contenders.ours import OurEngine, load_parts
+from bench.contenders.process import ContenderError, ContenderProcess
 from bench.contenders.upstream import UpstreamEngine
 from bench.engine import Cell, Row, report
 from bench.load import Load, Sample
@@ -95,6 +97,14 @@ def test_our_engine_makes_exactly_the_audio_that_was_asked_for(version, streamed
     assert first < 0.9 * total if streamed else first == pytest.approx(total, rel=0.1)
 
 
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_our_engine_runs_in_each_precision(precision):
+    workload = replace(WORKLOAD, precision=precision, streamed=False, cold_voice=True)
+    engine = OurEngine(load_parts(tiny_sizes(Version.COSYVOICE2), workload), workload)
+    load = asyncio.run(engine.run(Order(concurrency=1, num_requests=1)))
+    assert load.samples[0].audio_s == pytest.approx(workload.audio_s)
+
+
 class FakeUpstream:
     """What the driver knows of upstream's model object."""
 
@@ -133,6 +143,11 @@ def test_upstream_that_fails_is_an_error_and_no_end():
 def test_script_refuses_a_number_of_tokens_that_no_text_gives():
     with pytest.raises(ValueError, match="multiple of 8"):
         write_script(Version.COSYVOICE2, 30, 0)
+
+
+def test_contender_that_does_not_start_is_reported():
+    with pytest.raises(ContenderError, match=r"bench\.contenders\.nobody has ended \(status 1\)"):
+        ContenderProcess("bench.contenders.nobody", WORKLOAD, sys.executable)
 
 
 def test_settings_and_answers_survive_the_pipe():
