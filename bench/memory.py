@@ -1,4 +1,4 @@
-"""The most memory that this process has held, since one likes (Linux)."""
+"""The memory that this process holds, and the most that it has held since one likes (Linux)."""
 
 from pathlib import Path
 
@@ -12,13 +12,18 @@ def reset_peak() -> None:
 
 
 def peak_bytes() -> int:
-    """The largest resident set since the last ``reset_peak``.
+    """The largest resident set since the last ``reset_peak``."""
+    return _status("VmHWM")
 
-    Raises:
-        ValueError: the kernel does not say.
-    """
+
+def resident_bytes() -> int:
+    """The resident set now."""
+    return _status("VmRSS")
+
+
+def _status(wanted: str) -> int:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
-        if name == "VmHWM":
+        if name == wanted:
             return int(value.split()[0]) * 1024
-    raise ValueError("/proc/self/status lacks VmHWM")
+    raise ValueError(f"/proc/self/status lacks {wanted}")

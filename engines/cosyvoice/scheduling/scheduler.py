@@ -68,6 +68,16 @@ class Scheduler:
         """Whether nobody waits for anything."""
         return not self._waiting and not self._running
 
+    @property
+    def slots(self) -> int:
+        """Places in the language model."""
+        return self._limits.slots
+
+    @property
+    def free_slots(self) -> int:
+        """Those that nobody has."""
+        return self._decoder.free_slots
+
     def refusal(self, request: SpeechRequest) -> EngineBusyError | None:
         """Why ``request`` should not come in now; None if it may. Any thread may ask."""
         return self._admission.refusal(request, self._running, self._waiting)
@@ -84,17 +94,16 @@ class Scheduler:
         self._waiting.sort(key=lambda waiting: (waiting.request.priority.rank, waiting.arrived_s))
 
     def feed(self, speech: Speech, ids: Sequence[int], *, ended: bool) -> None:
-        """Add text to a speech whose text is open; nothing happens if it is over.
-
-        Raises:
-            PromptError: an id is outside the table.
-        """
+        """Add text to a speech whose text is open; nothing happens if it is over."""
         speech.fed.extend(ids)
         speech.text_has_ended = ended
-        for segment in speech.segments:
-            _streamed(segment.utterance).feed(ids)
-            if ended:
-                _streamed(segment.utterance).end()
+        try:
+            for segment in speech.segments:
+                _streamed(segment.utterance).feed(ids)
+                if ended:
+                    _streamed(segment.utterance).end()
+        except PromptError as error:
+            self._end(speech, error)
 
     def step(self) -> bool:
         """Do one turn; False if there was nothing to do, because all who are here wait for text."""

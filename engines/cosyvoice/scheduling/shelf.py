@@ -7,6 +7,9 @@ from engines.cosyvoice.flow import Flow, FlowStream, FlowVoice, Prompt
 from engines.cosyvoice.flow.errors import CacheFullError
 from engines.cosyvoice.prompt.voice import VoicePrompt
 
+_MOST_VOICES = 256
+"""Short prompts fill no block, so that a full memory alone would not make room for others."""
+
 
 class VoiceShelf:
     """Opens streams; computes what a voice's streams share once, and forgets it when room is short.
@@ -55,6 +58,8 @@ class VoiceShelf:
         if voice not in self._voices:
             self._voices[voice] = self._flow.voice(self.prompt(voice, streamed=True))
         self._voices.move_to_end(voice)
+        if len(self._voices) > _MOST_VOICES:
+            self._forget_one(but=voice)
         return self._voices[voice]
 
     def _forget_one(self, *, but: VoicePrompt | None) -> bool:

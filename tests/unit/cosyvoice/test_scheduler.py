@@ -1,5 +1,7 @@
 """Many speeches at once: each as if it were alone, and none left behind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -222,3 +224,29 @@ def test_ids_that_the_model_does_not_know_end_the_speech_with_an_error(runtime):
     request = SpeechRequest([LlmPrompt([200_000], mark)], voice(runtime, 30), Ear())
     (ear,) = spoken(scheduler(runtime), request)
     assert "200000" in str(ear.error)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_the_shortest_speech(runtime, streamed):
+    """One token of sound: 40 ms."""
+    config = runtime.lm.config
+    runtime.lm.config = replace(config, min_token_text_ratio=1, max_token_text_ratio=1)
+    try:
+        request = SpeechRequest([prompt(runtime, 1)], voice(runtime, 30), Ear(), streamed=streamed)
+        (ear,) = spoken(scheduler(runtime), request)
+    finally:
+        runtime.lm.config = config
+    assert ear.error is None
+    assert len(ear.samples) == 960
+
+
+def test_streamed_text_that_the_model_does_not_know_ends_the_speech(runtime):
+    line = scheduler(runtime)
+    ear = Ear()
+    opening = LlmPrompt((), prompt(runtime, 0).prompt_text)
+    speech = line.add(SpeechRequest([opening], voice(runtime, 30), ear, text_is_open=True))
+    while line.step():
+        pass
+    line.feed(speech, [10, 200_000], ended=False)
+    assert "200000" in str(ear.error)
+    assert line.is_idle
