@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import ffmpeg
+import numpy as np
 
 from audio.child import Child, ChildLimits, child_process
 from audio.errors import EncoderError
@@ -64,8 +65,7 @@ class EncoderFactory:
                 instead of as a stream.
         """
         if not audio_format.needs_encoder:
-            header = audio_format is AudioFormat.WAV
-            yield _RawEncoder(self._sample_rate_hz, header=header, whole=whole)
+            yield _RawEncoder(self._sample_rate_hz, audio_format, whole=whole)
             return
         arguments = self._arguments(audio_format, whole=whole)
         with memory_file() if whole else nullcontext() as file:
@@ -146,16 +146,17 @@ class _FfmpegEncoder:
 
 
 class _RawEncoder:
-    """The samples themselves, with a WAV header in front where wanted."""
+    """The samples themselves, with a WAV header in front or as floats where wanted."""
 
-    def __init__(self, sample_rate_hz: int, *, header: bool, whole: bool) -> None:
+    def __init__(self, sample_rate_hz: int, audio_format: AudioFormat, *, whole: bool) -> None:
         self._sample_rate_hz = sample_rate_hz
-        self._header = header
+        self._header = audio_format is AudioFormat.WAV
+        self._as_float = audio_format is AudioFormat.PCM_F32
         self._whole = whole
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     async def write(self, samples: bytes) -> None:
-        self._queue.put_nowait(samples)
+        self._queue.put_nowait(_to_float(samples) if self._as_float else samples)
 
     async def finish(self) -> None:
         self._queue.put_nowait(None)
@@ -185,3 +186,8 @@ class _RawEncoder:
             b"RIFF", riff_size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16,
             b"data", data_size,
         )  # fmt: skip
+
+
+def _to_float(samples: bytes) -> bytes:
+    """From s16le to float32 in [-1, 1)."""
+    return (np.frombuffer(samples, "<i2") / np.float32(32_768)).astype("<f4").tobytes()

@@ -10,6 +10,9 @@ class AudioFormat(StrEnum):
     MP3 = "mp3"
     WAV = "wav"
     PCM = "pcm"
+    """s16le samples, without a header."""
+    PCM_F32 = "pcm_f32"
+    """float32 samples, little-endian, without a header: what voice agents play."""
     OPUS = "opus"
     FLAC = "flac"
     AAC = "aac"
@@ -33,6 +36,7 @@ _MEDIA_TYPES = {
     AudioFormat.MP3: "audio/mpeg",
     AudioFormat.WAV: "audio/wav",
     AudioFormat.PCM: "audio/pcm",
+    AudioFormat.PCM_F32: "audio/x-pcm-f32le",
     AudioFormat.OPUS: "audio/ogg",
     AudioFormat.FLAC: "audio/flac",
     AudioFormat.AAC: "audio/aac",

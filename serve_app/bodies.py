@@ -1,13 +1,16 @@
 """What clients may send to the CosyVoice and MMS endpoints."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, field_validator
 
 from audio.formats import AudioFormat
 from configs.strict import StrictModel
 from engines.languages import normalize_language
-from engines.protocol import Priority
+from engines.protocol import Mode, Priority
+from serve_app.caller import Caller
+from serve_app.orders import DEFAULT_VOICE, SpeechOrder
+from serve_app.references import REFERENCE_AUDIO
 
 MIN_SPEED = 0.5
 MAX_SPEED = 2.0
@@ -21,10 +24,6 @@ ShownPriority = Annotated[
     Priority,
     WithJsonSchema({"type": "string", "enum": list(Priority), "default": "interactive"}),
 ]
-REFERENCE_AUDIO = (
-    "an uploaded file, a data URI or base64 of one, the name of a registered voice, "
-    "or a path inside the configured reference folder"
-)
 ReferenceAudio = Annotated[
     str | bytes,
     Field(min_length=1, description=REFERENCE_AUDIO),
@@ -76,11 +75,27 @@ class SpeechBody(StrictModel):
     def _one_code_a_language(cls, code: str | None) -> str | None:
         return normalize_language(code) if code else None
 
+    def order(self, engine: str, mode: Mode, caller: Caller, **more: Any) -> SpeechOrder:
+        """Translate the fields that all bodies have; ``more`` are the others."""
+        return SpeechOrder(
+            text=self.text,
+            engine=engine,
+            mode=mode,
+            language=self.language,
+            speed=self.speed,
+            seed=self.seed,
+            stream=self.stream,
+            priority=self.priority,
+            audio_format=self.format,
+            caller=caller,
+            **more,
+        )
+
 
 class TtsBody(SpeechBody):
     """Speak with a named voice."""
 
-    voice_type: str = Field(default="qwen", min_length=1, description="the name of a voice")
+    voice_type: str = Field(default=DEFAULT_VOICE, min_length=1, description="the name of a voice")
 
 
 class ZeroShotBody(SpeechBody):

@@ -1,9 +1,10 @@
 """An upper bound for request bodies, enforced while they arrive."""
 
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve_app.errors import BodyTooLargeError, failure_of
+from serve_app.dialects import answer_error
+from serve_app.errors import BodyTooLargeError
 
 
 class BodyLimit:
@@ -20,8 +21,8 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._max_bytes:
-            failure = failure_of(BodyTooLargeError(self._max_bytes))
-            await JSONResponse(failure.body(), failure.status)(scope, receive, send)
+            answer = answer_error(HTTPConnection(scope), BodyTooLargeError(self._max_bytes))
+            await answer(scope, receive, send)
             return
         await self._app(scope, self._counting(receive), send)
 

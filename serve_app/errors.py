@@ -3,7 +3,6 @@
 import dataclasses
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from starlette.exceptions import HTTPException
 
@@ -75,7 +74,7 @@ class BodyTooLargeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as a client sees it."""
+    """An error as a client sees it; ``serve_app.dialects`` has the bodies."""
 
     status: int
     code: str
@@ -83,16 +82,6 @@ class Failure:
     field: str | None = None
     allowed: str | None = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    def body(self) -> dict[str, Any]:
-        """The JSON body."""
-        parts = {
-            "code": self.code,
-            "message": self.message,
-            "field": self.field,
-            "allowed": self.allowed,
-        }
-        return {"error": {name: value for name, value in parts.items() if value is not None}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from configs.environment import resolve_path
 from deployments.logs import start_logging
 from serve_app.desk import SpeechDesk
 from serve_app.health import EngineHealth
+from serve_app.orders import COSYVOICE, MMS, OrderTaker
 from serve_app.references import ReferenceResolver
-from serve_app.routes import cosyvoice, mms
 from serve_app.web import make_web_app
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.reference_folder import ReferenceFolder
@@ -34,19 +34,20 @@ class Ingress:
         mms_engine: Handle,
     ) -> None:
         start_logging(config.logging, "Ingress")
-        engines = {cosyvoice.ENGINE: cosyvoice_engine, mms.ENGINE: mms_engine}
-        deployments = {cosyvoice.ENGINE: COSYVOICE_DEPLOYMENT, mms.ENGINE: MMS_DEPLOYMENT}
+        engines = {COSYVOICE: cosyvoice_engine, MMS: mms_engine}
+        deployments = {COSYVOICE: COSYVOICE_DEPLOYMENT, MMS: MMS_DEPLOYMENT}
         folders = (BUILTIN_FOLDER, *map(resolve_path, config.voices.folders))
         reference_folder = config.voices.reference_folder
         self._http = config.http
-        self._desk = SpeechDesk(audio_processor, engines, config.http.max_text_characters)
-        self._references = ReferenceResolver(
+        references = ReferenceResolver(
             VoiceCatalogue(folders),
             ReferenceFolder(resolve_path(reference_folder) if reference_folder else None),
         )
+        taker = OrderTaker(references, config.http.max_text_characters)
+        self._desk = SpeechDesk(taker, audio_processor, engines)
         application = serve.get_replica_context().app_name
         self._health = EngineHealth(application, deployments)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the web application; Ray calls this once the replica is constructed."""
-        return make_web_app(self._http, self._desk, self._references, self._health)
+        return make_web_app(self._http, self._desk, self._health)

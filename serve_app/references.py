@@ -6,12 +6,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from serve_app.bodies import REFERENCE_AUDIO
 from serve_app.errors import InvalidFieldError, UnknownReferenceError
 from voices.catalogue import Voice, VoiceCatalogue
 from voices.reference_folder import ReferenceFolder
 
 FIELD = "reference_audio"
+REFERENCE_AUDIO = (
+    "an uploaded file, a data URI or base64 of one, the name of a registered voice, "
+    "or a path inside the configured reference folder"
+)
 _DATA_URI = re.compile(r"data:[\w.+/-]*(;[\w.+=-]+)*;base64,", re.IGNORECASE)
 _MAX_NAME_CHARACTERS = 256
 """Longer strings are base64; no clip of allowed length fits into fewer characters."""

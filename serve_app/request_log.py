@@ -14,12 +14,17 @@ from serve_app.errors import CLIENT_ERRORS
 class RequestLog:
     """Gathers what is known of a request and writes it once."""
 
-    def __init__(self, request_id: str, deployment: str, mode: str, num_characters: int) -> None:
+    def __init__(self, request_id: str, num_characters: int) -> None:
         self._arrived = time.perf_counter()
         self._logger = logger.bind(request_id=request_id)
-        self._what = f"{deployment} {mode} chars={num_characters}"
+        self._num_characters = num_characters
+        self._what = "- -"
         self._first_audio_s: float | None = None
         self._engine = "-"
+
+    def understood(self, deployment: str, mode: str) -> None:
+        """Note which deployment shall speak, and how."""
+        self._what = f"{deployment} {mode}"
 
     def started(self, engine: str) -> None:
         """Note that the first audio is in hand."""
@@ -51,4 +56,7 @@ class RequestLog:
     def _prefix(self) -> str:
         first = "-" if self._first_audio_s is None else f"{self._first_audio_s:.3f}s"
         took_s = time.perf_counter() - self._arrived
-        return f"{self._what} engine={self._engine} first_audio={first} took={took_s:.3f}s"
+        return (
+            f"{self._what} chars={self._num_characters} engine={self._engine} "
+            f"first_audio={first} took={took_s:.3f}s"
+        )

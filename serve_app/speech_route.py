@@ -1,6 +1,6 @@
 """Adding a synthesis endpoint: body in JSON or form data, speech out, described in OpenAPI."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 from audio.formats import AudioFormat
 from serve_app.body_reader import FORMS, JSON, read_body
+from serve_app.caller import Caller, caller_of
+from serve_app.desk import SpeechDesk
+from serve_app.orders import SpeechOrder
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -47,16 +50,17 @@ def add_speech_route(
     router: APIRouter,
     path: str,
     body_class: type[Body],
-    answer: Callable[[Body, str], Awaitable[Response]],
+    translate: Callable[[Body, Caller], SpeechOrder],
     *,
+    desk: SpeechDesk,
     example: dict[str, Any],
     max_body_bytes: int,
 ) -> None:
-    """Add ``POST path``, which reads a ``body_class`` and answers with ``answer(body, id)``."""
+    """Add ``POST path``, which reads a ``body_class`` and has what it orders spoken."""
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, body_class, max_body_bytes)
-        return await answer(body, request_id_of(request))
+        return await desk.answer(translate(body, caller_of(request)), request_id_of(request))
 
     endpoint.__name__ = path.strip("/").replace("/", "_")
     router.add_api_route(

@@ -9,23 +9,21 @@ from starlette.responses import JSONResponse
 from configs.app import Http
 from serve_app.body_limit import BodyLimit
 from serve_app.desk import SpeechDesk
-from serve_app.errors import CLIENT_ERRORS, failure_of
+from serve_app.dialects import answer_error
+from serve_app.errors import CLIENT_ERRORS
 from serve_app.health import EngineHealth
-from serve_app.references import ReferenceResolver
 from serve_app.routes.cosyvoice import cosyvoice_routes
 from serve_app.routes.mms import mms_routes
 from serve_app.routes.service import service_routes
 
 _TITLE = "CosyVoice-MMS TTS"
 _EXPOSED_HEADERS = [
-    "X-Request-ID", "X-TTS-Engine", "X-TTS-Voice", "X-TTS-Voice-Match", "X-TTS-Voice-Cache",
-    "X-Sample-Rate", "X-Audio-Duration", "X-TTS-RTF", "Retry-After",
+    "X-Request-ID", "X-TTS-Engine", "X-TTS-Voice", "X-TTS-Mode", "X-TTS-Voice-Match",
+    "X-TTS-Voice-Cache", "X-Sample-Rate", "X-Audio-Duration", "X-TTS-RTF", "Retry-After",
 ]  # fmt: skip
 
 
-def make_web_app(
-    http: Http, desk: SpeechDesk, references: ReferenceResolver, health: EngineHealth
-) -> FastAPI:
+def make_web_app(http: Http, desk: SpeechDesk, health: EngineHealth) -> FastAPI:
     """Put the front door together."""
     app = FastAPI(title=_TITLE)
     for error_class in (*CLIENT_ERRORS, HTTPException, Exception):
@@ -39,12 +37,11 @@ def make_web_app(
             allow_headers=["*"],
             expose_headers=_EXPOSED_HEADERS,
         )
-    app.include_router(cosyvoice_routes(desk, references, http))
+    app.include_router(cosyvoice_routes(desk, http))
     app.include_router(mms_routes(desk, http))
     app.include_router(service_routes(health))
     return app
 
 
-async def _answer_error(_: Request, error: Exception) -> JSONResponse:
-    failure = failure_of(error)
-    return JSONResponse(failure.body(), failure.status, headers=failure.headers)
+async def _answer_error(request: Request, error: Exception) -> JSONResponse:
+    return answer_error(request, error)

@@ -47,11 +47,14 @@ def make_clip(ffmpeg):
 
 @pytest.fixture(scope="session")
 def decode(ffmpeg):
-    """Decode any audio file to float samples at 24 kHz, as a player would hear it."""
+    """Decode any audio file to float samples at 24 kHz, as a player would hear it.
 
-    def run(data, *, raw=False):
-        source = ["-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1"] if raw else []
-        data = data[: len(data) // 2 * 2] if raw else data  # a network may cut a sample in two
+    ``raw`` is FFmpeg's name of the sample format where there is no container: s16le, f32le.
+    """
+
+    def run(data, *, raw=None):
+        source = ["-f", raw, "-ar", str(RATE_HZ), "-ac", "1"] if raw else []
+        data = data[: len(data) // 4 * 4] if raw else data  # a network may cut a sample in two
         done = subprocess.run(
             [ffmpeg, "-v", "error", *source, "-i", "pipe:0", "-f", "f32le", "-ac", "1",
              "-ar", str(RATE_HZ), "pipe:1"],

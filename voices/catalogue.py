@@ -19,8 +19,8 @@ class VoiceDescription(StrictModel):
 
     clip: str = Field(pattern=r"^[\w.-]+$")
     """File name of the reference clip, in the same folder."""
-    transcript: str = Field(min_length=1)
-    """What is said in the clip, word for word."""
+    transcript: str | None = Field(default=None, min_length=1)
+    """What is said in the clip, word for word, where somebody wrote it down."""
     language: str
     """Language code of the clip."""
     licence: str

@@ -1,43 +1,25 @@
 """``/v1/model/mms``: speech by the MMS deployment."""
 
 from fastapi import APIRouter
-from starlette.responses import Response
 
 from configs.app import Http
-from engines.protocol import SynthesisRequest
+from engines.protocol import Mode
 from serve_app.bodies import MmsBody
-from serve_app.desk import SpeechCall, SpeechDesk
+from serve_app.caller import Caller
+from serve_app.desk import SpeechDesk
+from serve_app.orders import MMS, SpeechOrder
 from serve_app.speech_route import add_speech_route
-
-ENGINE = "mms"
 
 
 def mms_routes(desk: SpeechDesk, http: Http) -> APIRouter:
     """Build the family's routes."""
-    router = APIRouter(prefix=f"/v1/model/{ENGINE}", tags=["MMS"])
-
-    async def tts(body: MmsBody, request_id: str) -> Response:
-        synthesis = SynthesisRequest(
-            text=body.text,
-            language=body.language,
-            speed=body.speed,
-            seed=body.seed,
-            stream=body.stream,
-            priority=body.priority,
-        )
-        call = SpeechCall(
-            engine=ENGINE,
-            synthesis=synthesis,
-            clip=None,
-            brought=False,
-            voice=body.language or "default",
-            audio_format=body.format,
-            stream=body.stream,
-        )
-        return await desk.answer(call, request_id)
-
+    router = APIRouter(prefix=f"/v1/model/{MMS}", tags=["MMS"])
     add_speech_route(
-        router, "/tts", MmsBody, tts,
+        router, "/tts", MmsBody, _tts, desk=desk,
         example={"text": "Selamat pagi, apa khabar?"}, max_body_bytes=http.max_body_bytes,
     )  # fmt: skip
     return router
+
+
+def _tts(body: MmsBody, caller: Caller) -> SpeechOrder:
+    return body.order(MMS, Mode.TTS, caller)

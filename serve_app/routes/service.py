@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from serve_app.health import EngineHealth
-from serve_app.routes.cosyvoice import ENGINE
+from serve_app.orders import COSYVOICE
 
 
 def service_routes(health: EngineHealth) -> APIRouter:
@@ -18,10 +18,10 @@ def service_routes(health: EngineHealth) -> APIRouter:
         engines = await health.engines_up()
         return _answer(engines == health.configured, {"engines": engines})
 
-    @router.get(f"/v1/model/{ENGINE}/healthcheck", summary="Is the CosyVoice engine up?")
-    @router.post(f"/v1/model/{ENGINE}/healthcheck", summary="Is the CosyVoice engine up?")
+    @router.get(f"/v1/model/{COSYVOICE}/healthcheck", summary="Is the CosyVoice engine up?")
+    @router.post(f"/v1/model/{COSYVOICE}/healthcheck", summary="Is the CosyVoice engine up?")
     async def engine_health() -> JSONResponse:
-        return _answer(ENGINE in await health.engines_up(), {})
+        return _answer(COSYVOICE in await health.engines_up(), {})
 
     return router
 

@@ -1,5 +1,6 @@
 """What the serve tests share besides fixtures."""
 
+import random
 import socket
 import time
 from pathlib import Path
@@ -12,10 +13,24 @@ PROFILES = Path(__file__).parent
 EVENTS = PROJECT_ROOT / "logs/tests/tone-events"
 
 
+PORTS = range(21_000, 29_000)
+"""Neither the kernel (from 32768 on) nor Ray (10002 to 19999, 30000 and up) gives these out, so one
+that is free now is still free when the service that it was taken for starts."""
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port on loopback that nobody listens on, not given out before by this process."""
+    while True:
+        port = random.choice(PORTS)
+        if port in _GIVEN_OUT:
+            continue
+        _GIVEN_OUT.add(port)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+_GIVEN_OUT = set()
 
 
 def wait_until(condition, timeout_s=30.0):

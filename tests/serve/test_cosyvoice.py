@@ -54,7 +54,7 @@ def test_every_mode_answers(service, decode, mode, stream):
 def test_a_seed_repeats_the_audio(service, decode):
     body = REQUESTS["zero_shot"] | {"seed": 5, "format": "pcm"}
     first, second, other = (
-        decode(service.post(f"{FAMILY}/zero_shot", json=body | {"seed": seed}).content, raw=True)
+        decode(service.post(f"{FAMILY}/zero_shot", json=body | {"seed": seed}).content, raw="s16le")
         for seed in (5, 5, 6)
     )
     np.testing.assert_allclose(first, second, atol=3e-3)
@@ -70,7 +70,7 @@ def test_a_voice_is_prepared_once(service):
 def test_speed_holds_for_streams_too(service, decode):
     body = REQUESTS["tts"] | {"seed": 3, "stream": True, "format": "pcm"}
     natural, fast = (
-        decode(service.post(f"{FAMILY}/tts", json=body | {"speed": speed}).content, raw=True)
+        decode(service.post(f"{FAMILY}/tts", json=body | {"speed": speed}).content, raw="s16le")
         for speed in (1.0, 2.0)
     )
     assert len(fast) == pytest.approx(len(natural) / 2, abs=960)

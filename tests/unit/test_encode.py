@@ -12,6 +12,7 @@ from audio.formats import AudioFormat
 RATE_HZ = 24_000
 TIMES = np.arange(2 * RATE_HZ) / RATE_HZ
 SAMPLES = 0.5 * np.sin(2 * np.pi * 440 * TIMES)
+RAW = {AudioFormat.PCM: "s16le", AudioFormat.PCM_F32: "f32le"}
 PCM = np.rint(SAMPLES * 32_767).astype("<i2").tobytes()
 
 
@@ -34,17 +35,17 @@ async def test_every_format_sounds_like_what_went_in(
     encoders, decode, dominant_frequency_hz, audio_format, whole
 ):
     data = await encode(encoders, audio_format, whole=whole)
-    heard = decode(data, raw=audio_format is AudioFormat.PCM)
+    heard = decode(data, raw=RAW.get(audio_format))
     assert len(heard) / RATE_HZ == pytest.approx(2.0, abs=0.12)
     assert dominant_frequency_hz(heard) == pytest.approx(440, abs=1)
     middle = heard[RATE_HZ // 2 : -RATE_HZ // 2]
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.05)
 
 
-@pytest.mark.parametrize("audio_format", [AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.PCM])
+@pytest.mark.parametrize("audio_format", [AudioFormat.WAV, AudioFormat.FLAC, *RAW])
 async def test_lossless_formats_lose_nothing(encoders, decode, audio_format):
     data = await encode(encoders, audio_format, whole=True)
-    heard = decode(data, raw=audio_format is AudioFormat.PCM)
+    heard = decode(data, raw=RAW.get(audio_format))
     assert np.rint(heard * 32_768).astype("<i2").tobytes() == PCM
 
 

@@ -1,0 +1,158 @@
+"""Orders: what a client wants spoken, whatever shape it came in, and what that means here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audio.formats import AudioFormat
+from engines.protocol import Mode, Priority, SynthesisRequest
+from serve_app.caller import ANONYMOUS, Caller
+from serve_app.errors import InvalidFieldError, TextTooLongError
+from serve_app.references import ReferenceResolver, ResolvedReference
+
+COSYVOICE = "cosyvoice"
+MMS = "mms"
+DEFAULT_VOICE = "qwen"
+_MMS_LANGUAGES = frozenset({"ms"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechOrder:
+    """One request of any API family, translated.
+
+    Attributes:
+        text: what to say.
+        mode: how the voice is asked for; None leaves it to what came along.
+        engine: which engine shall speak; None leaves it to the language.
+        voice: a registered voice by name or id; None is the default voice.
+        reference: a clip instead: the bytes of an audio file, or what ``reference_audio`` may be.
+        transcript: what is said in the clip, where the client knows.
+        instruction: how to speak, in words.
+        language: code of the text's language, normalised; None where the client does not say.
+        speed: 1.0 is natural.
+        seed: makes random draws repeatable.
+        stream: answer while the audio is made.
+        priority: who goes first.
+        audio_format: what the answer is encoded as.
+        caller: who asks.
+    """
+
+    text: str
+    mode: Mode | None = None
+    engine: str | None = None
+    voice: str | None = None
+    reference: str | bytes | None = None
+    transcript: str | None = None
+    instruction: str | None = None
+    language: str | None = None
+    speed: float = 1.0
+    seed: int | None = None
+    stream: bool = False
+    priority: Priority = Priority.INTERACTIVE
+    audio_format: AudioFormat = AudioFormat.MP3
+    caller: Caller = ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechCall:
+    """An order that was understood: everything is known but whether it can be done now.
+
+    Attributes:
+        engine: which deployment shall speak: a key of the desk's engines.
+        synthesis: what to say.
+        clip: the voice's reference, if any: an audio file's bytes, or where one lies.
+        brought: whether the client brought the reference along.
+        voice: what to call the voice in the answer.
+        audio_format: what the answer is encoded as.
+        stream: answer while the audio is made.
+        caller: who asks.
+    """
+
+    engine: str
+    synthesis: SynthesisRequest
+    clip: bytes | Path | None
+    brought: bool
+    voice: str
+    audio_format: AudioFormat
+    stream: bool
+    caller: Caller
+
+
+class OrderTaker:
+    """Understands orders: finds the voice, chooses engine and mode."""
+
+    def __init__(self, references: ReferenceResolver, max_text_characters: int) -> None:
+        self._references = references
+        self._max_text_characters = max_text_characters
+
+    def take(self, order: SpeechOrder) -> SpeechCall:
+        """Turn ``order`` into a call.
+
+        Raises:
+            TextTooLongError: the text exceeds the limit.
+            InvalidFieldError: zero_shot without a transcript, instruct without an instruction.
+            UnknownVoiceError, ForbiddenPathError: as ``ReferenceResolver``.
+        """
+        num_characters = len(order.text)
+        if num_characters > self._max_text_characters:
+            raise TextTooLongError(num_characters, self._max_text_characters)
+        engine = order.engine or _engine_for(order.language)
+        reference = self._reference(order, engine)
+        transcript = order.transcript or (reference.transcript if reference else None)
+        mode = _mode(order, transcript, is_cosyvoice=engine == COSYVOICE)
+        synthesis = SynthesisRequest(
+            text=order.text,
+            mode=mode,
+            transcript=transcript,
+            instruction=order.instruction,
+            language=order.language,
+            speed=order.speed,
+            seed=order.seed,
+            stream=order.stream,
+            priority=order.priority,
+        )
+        return SpeechCall(
+            engine=engine,
+            synthesis=synthesis,
+            clip=reference.clip if reference else None,
+            brought=reference.brought if reference else False,
+            voice=reference.label if reference else order.language or "default",
+            audio_format=order.audio_format,
+            stream=order.stream,
+            caller=order.caller,
+        )
+
+    def _reference(self, order: SpeechOrder, engine: str) -> ResolvedReference | None:
+        if order.reference is not None:
+            return self._references.reference(order.reference)
+        if engine == MMS:  # each of its languages has one voice, its own
+            return None
+        return self._references.voice(order.voice or DEFAULT_VOICE)
+
+
+def _engine_for(language: str | None) -> str:
+    return MMS if language in _MMS_LANGUAGES else COSYVOICE
+
+
+def _mode(order: SpeechOrder, transcript: str | None, *, is_cosyvoice: bool) -> Mode:
+    """The mode that was asked for, or the one that fits what came along.
+
+    A registered voice whose words nobody wrote down can only be followed by its sound: its speech
+    is cross_lingual, and the answer says so.
+    """
+    mode = order.mode or _fitting_mode(order, transcript)
+    if mode is Mode.ZERO_SHOT and order.reference is not None and not transcript:
+        allowed = "what is said in the clip; may be left out for a registered voice"
+        raise InvalidFieldError("reference_text", "is missing", allowed)
+    if mode is Mode.INSTRUCT and not order.instruction:
+        raise InvalidFieldError("instruction", "is missing", "how to speak, in words, not empty")
+    if mode in (Mode.TTS, Mode.ZERO_SHOT) and is_cosyvoice and not transcript:
+        return Mode.CROSS_LINGUAL
+    return mode
+
+
+def _fitting_mode(order: SpeechOrder, transcript: str | None) -> Mode:
+    if order.instruction:
+        return Mode.INSTRUCT
+    if order.reference is None:
+        return Mode.TTS
+    return Mode.ZERO_SHOT if transcript else Mode.CROSS_LINGUAL

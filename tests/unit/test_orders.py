@@ -1,0 +1,95 @@
+import pytest
+
+from audio.formats import AudioFormat
+from engines.protocol import Mode, Priority
+from serve_app.caller import Caller
+from serve_app.errors import InvalidFieldError, TextTooLongError
+from serve_app.orders import COSYVOICE, MMS, OrderTaker, SpeechOrder
+from serve_app.references import ReferenceResolver
+from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
+from voices.errors import UnknownVoiceError
+from voices.reference_folder import ReferenceFolder
+
+CLIP = b"RIFF" * 300
+TEXT = "Good evening."
+
+
+@pytest.fixture(scope="module")
+def taker():
+    resolver = ReferenceResolver(VoiceCatalogue([BUILTIN_FOLDER]), ReferenceFolder(None))
+    return OrderTaker(resolver, max_text_characters=40)
+
+
+def test_text_alone_is_spoken_by_cosyvoice_with_the_default_voice(taker):
+    call = taker.take(SpeechOrder(text=TEXT))
+    assert (call.engine, call.voice, call.synthesis.mode) == (COSYVOICE, "qwen", Mode.TTS)
+    assert call.clip == BUILTIN_FOLDER / "qwen" / "reference.flac"
+    assert call.synthesis.transcript.startswith("Welcome")
+    assert not call.brought
+
+
+def test_malay_is_spoken_by_mms_with_its_own_voice(taker):
+    call = taker.take(SpeechOrder(text="Selamat pagi", language="ms", voice="anna"))
+    assert (call.engine, call.voice, call.clip) == (MMS, "ms", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "mode"),
+    [
+        ({"reference": CLIP}, Mode.CROSS_LINGUAL),
+        ({"reference": CLIP, "transcript": "Hello."}, Mode.ZERO_SHOT),
+        ({"reference": "anna"}, Mode.ZERO_SHOT),
+        ({"instruction": "Whisper."}, Mode.INSTRUCT),
+        ({"voice": "anna"}, Mode.TTS),
+    ],
+)
+def test_what_comes_along_decides_the_mode(taker, fields, mode):
+    assert taker.take(SpeechOrder(text=TEXT, **fields)).synthesis.mode is mode
+
+
+def test_a_registered_voice_without_a_transcript_is_followed_by_its_sound(tmp_path):
+    (tmp_path / "silent").mkdir()
+    (tmp_path / "silent" / "clip.wav").write_bytes(CLIP)
+    (tmp_path / "silent" / "voice.toml").write_text(
+        'clip = "clip.wav"\nlanguage = "en"\nlicence = "CC0"\nsource = "a test"\n'
+    )
+    resolver = ReferenceResolver(VoiceCatalogue([tmp_path]), ReferenceFolder(None))
+    taker = OrderTaker(resolver, max_text_characters=40)
+    for mode in (None, Mode.TTS, Mode.ZERO_SHOT):
+        call = taker.take(SpeechOrder(text=TEXT, voice="silent", mode=mode))
+        assert call.synthesis.mode is Mode.CROSS_LINGUAL
+
+
+def test_a_clip_needs_its_words_where_zero_shot_is_asked_for(taker):
+    with pytest.raises(InvalidFieldError, match="reference_text"):
+        taker.take(SpeechOrder(text=TEXT, reference=CLIP, mode=Mode.ZERO_SHOT))
+
+
+def test_instruct_needs_an_instruction(taker):
+    with pytest.raises(InvalidFieldError, match="instruction"):
+        taker.take(SpeechOrder(text=TEXT, mode=Mode.INSTRUCT))
+
+
+def test_a_voice_that_is_not_there(taker):
+    with pytest.raises(UnknownVoiceError, match="anna"):
+        taker.take(SpeechOrder(text=TEXT, voice="nobody"))
+
+
+def test_a_text_that_is_too_long(taker):
+    with pytest.raises(TextTooLongError, match="41 characters; at most 40"):
+        taker.take(SpeechOrder(text="x" * 41))
+
+
+def test_everything_else_is_handed_on(taker):
+    caller = Caller("kiosk", frozenset({"speak"}))
+    order = SpeechOrder(
+        text=TEXT, language="en", speed=1.5, seed=7, stream=True, priority=Priority.BATCH,
+        audio_format=AudioFormat.OPUS, caller=caller,
+    )  # fmt: skip
+    call = taker.take(order)
+    synthesis = call.synthesis
+    assert (synthesis.language, synthesis.speed, synthesis.seed) == ("en", 1.5, 7)
+    assert synthesis.stream
+    assert call.stream
+    assert synthesis.priority is Priority.BATCH
+    assert (call.audio_format, call.caller) == (AudioFormat.OPUS, caller)
