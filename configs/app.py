@@ -1,8 +1,9 @@
 """The settings of the whole application: the ``args`` of ``serve_app:build``."""
 
 from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from configs.engines import EngineSettings, MmsSettings
 from configs.strict import StrictModel
@@ -58,6 +59,32 @@ class Voices(StrictModel):
     """The only place from which a client may name a reference by its path."""
 
 
+class Auth(StrictModel):
+    """Who may use the service. ``auth: none`` in a profile is short for ``mode: none``."""
+
+    mode: Literal["keys", "none"] | None = None
+    """``keys`` asks for an API key; ``none`` lets everybody in who reaches the port. Left out,
+    nobody is asked on loopback, and a service that listens to others does not start."""
+    keys_file: Path = Path("keys.json")
+    """Where the keys are; on every node that an Ingress replica may run on. Changes are noticed
+    within two seconds. The service does not start without it; one that breaks later leaves the
+    last good keys in force."""
+    public_voice_list: bool = False
+    """Answer ``GET /v1/audio/voices`` and ``/v1/audio/models`` without a key, as Open WebUI asks
+    for them. Whoever reaches the port then sees the names of all voices."""
+    usage_file: Path | None = None
+    """Where the day's characters and seconds are kept, so that a restart does not forget them;
+    on storage that every node sees, if the Accounts replica may move."""
+    websocket_connections_per_key: int = Field(default=20, ge=1, le=10_000)
+    """WebSockets that one key may hold open at once; without keys, that everybody may together
+    with each Ingress replica."""
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether requests need a key."""
+        return self.mode == "keys"
+
+
 class Http(StrictModel):
     """The front door."""
 
@@ -65,6 +92,10 @@ class Http(StrictModel):
     """Origins that browsers may call from; ``*`` for all; none by default."""
     max_text_characters: int = Field(default=5_000, gt=0)
     max_body_bytes: int = Field(default=32 * MEBIBYTE, gt=0)
+    websocket_max_frame_bytes: int = Field(default=MEBIBYTE, ge=1_024)
+    """Longest WebSocket message; one that is longer closes the connection (1009)."""
+    websocket_idle_timeout_s: float = Field(default=120.0, gt=0)
+    """A WebSocket on which the client says nothing for so long is closed."""
 
 
 class Logging(StrictModel):
@@ -84,4 +115,10 @@ class AppConfig(StrictModel):
     audio: Audio = Audio()
     voices: Voices = Voices()
     http: Http = Http()
+    auth: Auth = Auth()
     logging: Logging = Logging()
+
+    @field_validator("auth", mode="before")
+    @classmethod
+    def _mode_alone(cls, value: Any) -> Any:
+        return {"mode": value} if isinstance(value, str) else value
