@@ -3,7 +3,6 @@
 import asyncio
 import io
 import os
-import struct
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -18,12 +17,12 @@ from audio.errors import EncoderError
 from audio.ffmpeg import GLOBAL_ARGUMENTS
 from audio.formats import AudioFormat
 from audio.memory_file import memory_file
+from audio.wav import wav_header
 
 _READ_BYTES = 1 << 16
 _GATHER_S = 0.03
 """Pause between two pieces of a stream. FFmpeg writes every frame (24 ms of MP3) by itself, and
 each piece costs the processes that it passes through more than the frame cost to encode."""
-_UNKNOWN_SIZE = 0xFFFFFFFF
 _CHILD_LIMITS = ChildLimits(cpu_s=600, memory_bytes=1 << 30, file_bytes=1 << 30)
 
 
@@ -164,9 +163,11 @@ class _RawEncoder:
     async def read(self) -> AsyncIterator[bytes]:
         if self._whole:
             samples = b"".join([data async for data in self._drain()])
-            yield (self._wav_header(len(samples)) if self._header else b"") + samples
+            yield (
+                wav_header(len(samples), self._sample_rate_hz) if self._header else b""
+            ) + samples
             return
-        header = self._wav_header(None) if self._header else b""
+        header = wav_header(None, self._sample_rate_hz) if self._header else b""
         async for data in self._drain():
             yield header + data
             header = b""
@@ -175,17 +176,6 @@ class _RawEncoder:
         while (data := await self._queue.get()) is not None:
             if data:
                 yield data
-
-    def _wav_header(self, num_bytes: int | None) -> bytes:
-        """A RIFF header; of unknown length where the stream has only begun."""
-        data_size = _UNKNOWN_SIZE if num_bytes is None else num_bytes
-        riff_size = _UNKNOWN_SIZE if num_bytes is None else 36 + num_bytes
-        rate = self._sample_rate_hz
-        return struct.pack(
-            "<4sI4s4sIHHIIHH4sI",
-            b"RIFF", riff_size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16,
-            b"data", data_size,
-        )  # fmt: skip
 
 
 def _to_float(samples: bytes) -> bytes:

@@ -27,6 +27,11 @@ class AudioFormat(StrEnum):
         """Whether FFmpeg is needed; the others are the samples themselves, with a header."""
         return self in _ENCODER_OPTIONS
 
+    @property
+    def bytes_per_sample(self) -> int:
+        """Size of a sample, in formats that are the bare samples."""
+        return _BYTES_PER_SAMPLE[self]
+
     def encoder_options(self) -> dict[str, Any]:
         """FFmpeg's output options for speech, by name."""
         return dict(_ENCODER_OPTIONS[self])
@@ -41,6 +46,8 @@ _MEDIA_TYPES = {
     AudioFormat.FLAC: "audio/flac",
     AudioFormat.AAC: "audio/aac",
 }
+
+_BYTES_PER_SAMPLE = {AudioFormat.PCM: 2, AudioFormat.PCM_F32: 4}
 
 _ENCODER_OPTIONS: dict[AudioFormat, dict[str, Any]] = {
     # Without the bit reservoir each frame can be decoded when it arrives. Level 7 takes half the

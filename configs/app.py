@@ -85,6 +85,24 @@ class Auth(StrictModel):
         return self.mode == "keys"
 
 
+class WebSockets(StrictModel):
+    """Connections that stay open; the bounds hold for each ingress replica."""
+
+    max_connections: int = Field(default=50, gt=0)
+    """``TTS_MAX_CONNECTIONS`` replaces it."""
+    max_frame_bytes: int = Field(default=16 * MEBIBYTE, gt=0, le=16 * MEBIBYTE)
+    """Longest message of a client; Ray's proxy takes none above 16 MiB."""
+    idle_timeout_s: float = Field(default=300.0, gt=0)
+    """A client that sends nothing for so long, while nothing is spoken for it, is sent away."""
+    chunk_tokens: int = Field(default=25, gt=0, le=1_000)
+    """Longest audio in one frame, in speech tokens of 40 ms; ``TTS_CHUNK_SIZE`` replaces it."""
+
+    @property
+    def max_frame_s(self) -> float:
+        """Seconds of audio in the longest frame."""
+        return self.chunk_tokens * 0.04
+
+
 class Http(StrictModel):
     """The front door."""
 
@@ -96,6 +114,8 @@ class Http(StrictModel):
     """Longest WebSocket message; one that is longer closes the connection (1009)."""
     websocket_idle_timeout_s: float = Field(default=120.0, gt=0)
     """A WebSocket on which the client says nothing for so long is closed."""
+
+    websockets: WebSockets = WebSockets()
 
 
 class Logging(StrictModel):

@@ -28,10 +28,19 @@ class Environment:
     """``ENVIRONMENT``: ``dev`` (default) or ``prod``; prod logs JSON."""
 
     port: int | None
-    """``PORT``: the HTTP port, in place of the profile's."""
+    """``PORT``, else ``TTS_PORT``: the HTTP port, in place of the profile's."""
 
     models_offline: bool
     """``MODELSCOPE_OFFLINE``: true forbids every model download."""
+
+    grpc_port: int | None = None
+    """``GRPC_PORT``: the gRPC port, in place of the profile's."""
+
+    max_connections: int | None = None
+    """``TTS_MAX_CONNECTIONS``: open WebSockets, in place of the profile's."""
+
+    chunk_tokens: int | None = None
+    """``TTS_CHUNK_SIZE``: speech tokens in a WebSocket's frame, in place of the profile's."""
 
     @property
     def is_production(self) -> bool:
@@ -40,15 +49,18 @@ class Environment:
 
 
 def read_environment(variables: Mapping[str, str] = os.environ) -> Environment:
-    """Read ``ENVIRONMENT``, ``PORT`` and ``MODELSCOPE_OFFLINE``.
+    """Read what ``Environment`` names.
 
     Raises:
         EnvironmentVariableError: a variable has no meaning; the message names it.
     """
     return Environment(
         name=_environment_name(variables.get("ENVIRONMENT", "dev")),
-        port=_port(variables.get("PORT")),
+        port=_number(variables, "PORT", 65_535) or _number(variables, "TTS_PORT", 65_535),
         models_offline=_flag("MODELSCOPE_OFFLINE", variables.get("MODELSCOPE_OFFLINE", "")),
+        grpc_port=_number(variables, "GRPC_PORT", 65_535),
+        max_connections=_number(variables, "TTS_MAX_CONNECTIONS", 1_000_000),
+        chunk_tokens=_number(variables, "TTS_CHUNK_SIZE", 1_000),
     )
 
 
@@ -64,11 +76,12 @@ def _environment_name(value: str) -> str:
     return known[value.lower()]
 
 
-def _port(value: str | None) -> int | None:
-    if value is None or value == "":
+def _number(variables: Mapping[str, str], name: str, highest: int) -> int | None:
+    value = variables.get(name, "")
+    if value == "":
         return None
-    if not value.isdecimal() or not 1 <= int(value) <= 65535:
-        raise EnvironmentVariableError(f"PORT={value!r}: use a number from 1 to 65535")
+    if not value.isdecimal() or not 1 <= int(value) <= highest:
+        raise EnvironmentVariableError(f"{name}={value!r}: use a number from 1 to {highest}")
     return int(value)
 
 

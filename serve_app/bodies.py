@@ -120,6 +120,12 @@ class InstructBody(TtsBody):
     instruction: str = Field(min_length=1, description="how to speak, in words, not empty")
 
 
+class InstructedCloneBody(CrossLingualBody):
+    """Speak with the voice of a clip, as an instruction says."""
+
+    instruction: str = Field(min_length=1, description="how to speak, in words, not empty")
+
+
 class MmsBody(SpeechBody):
     """Speak one of MMS's languages in that language's own voice."""
 

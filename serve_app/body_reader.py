@@ -18,7 +18,7 @@ Body = TypeVar("Body", bound=BaseModel)
 JSON = "application/json"
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
-_PROBLEMS = {
+PROBLEMS = {
     "missing": "is missing",
     "string_too_short": "is empty",
     "too_short": "is empty",
@@ -58,7 +58,7 @@ async def read_body(request: Request, body_class: type[Body], max_bytes: int) ->
         if content_type in FORMS:
             return body_class.model_validate(await _read_form(request, max_bytes))
     except ValidationError as error:
-        raise _first_problem(error, body_class) from error
+        raise first_problem(error, body_class) from error
     raise UnsupportedContentTypeError
 
 
@@ -79,7 +79,8 @@ async def _fields(form: FormData) -> dict[str, Any]:
     return fields
 
 
-def _first_problem(error: ValidationError, body_class: type[BaseModel]) -> Exception:
+def first_problem(error: ValidationError, body_class: type[BaseModel]) -> Exception:
+    """Return the refusal that names the first field that ``error`` complains of."""
     problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
     kind, message = problem["type"], problem["msg"]
     if not problem["loc"]:
@@ -87,5 +88,5 @@ def _first_problem(error: ValidationError, body_class: type[BaseModel]) -> Excep
     name = str(problem["loc"][0])
     if kind == "extra_forbidden":
         return InvalidFieldError(name, "is not known", ", ".join(body_class.model_fields))
-    text = _PROBLEMS.get(kind, message.removeprefix("Value error, "))
+    text = PROBLEMS.get(kind, message.removeprefix("Value error, "))
     return InvalidFieldError(name, text, body_class.model_fields[name].description or "")

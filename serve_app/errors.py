@@ -72,6 +72,16 @@ class BodyTooLargeError(ValueError):
         return f"the request body is larger than {self.args[0]} bytes"
 
 
+class TooManyConnectionsError(RuntimeError):
+    """As many WebSockets are open as may be."""
+
+    def __init__(self, max_connections: int) -> None:
+        super().__init__(max_connections)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} connections are open, and no more are allowed; try again later"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An error as a client sees it; ``serve_app.dialects`` has the bodies."""
@@ -107,6 +117,7 @@ _TABLE: dict[type[Exception], _Row] = {
     UnsupportedLanguageError: _Row(422, "unsupported_language", "language"),
     UnsupportedModeError: _Row(422, "unsupported_mode"),
     OverloadedError: _Row(429, "overloaded"),
+    TooManyConnectionsError: _Row(429, "too_many_connections"),
     UnavailableError: _Row(503, "unavailable"),
 }
 """Everything that is not here is a fault of ours: 500, and nothing of it is told."""

@@ -1,17 +1,23 @@
 """The ingress deployment: a FastAPI application made in the replica, with its handles."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import FastAPI
 from ray import serve
+from ray.serve.grpc_util import RayServegRPCContext
 from ray.serve.handle import DeploymentHandle
 
 from configs.app import AppConfig
 from configs.environment import resolve_path
 from deployments.logs import start_logging
+from serve_app.caller import ANONYMOUS
 from serve_app.desk import SpeechDesk
+from serve_app.grpc_door import infer
 from serve_app.health import EngineHealth
 from serve_app.orders import COSYVOICE, MMS, OrderTaker
+from serve_app.protos.cosyvoice_pb2 import Request, Response
 from serve_app.references import ReferenceResolver
 from serve_app.web import make_web_app
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
@@ -51,3 +57,12 @@ class Ingress:
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the web application; Ray calls this once the replica is constructed."""
         return make_web_app(self._http, self._desk, self._health)
+
+    async def Inference(  # noqa: N802  the name of upstream's procedure
+        self, request: Request, grpc_context: RayServegRPCContext
+    ) -> AsyncGenerator[Response, None]:
+        """Answer ``cosyvoice.CosyVoice/Inference``; Serve's gRPC proxy calls this by its name."""
+        responses = infer(self._desk, request, grpc_context, ANONYMOUS)
+        async with aclosing(responses):
+            async for response in responses:
+                yield response

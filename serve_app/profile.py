@@ -24,7 +24,7 @@ class ProfileError(ValueError):
 
 
 def load_profile(file: Path, environment: Environment) -> ServeDeploySchema:
-    """Read ``file`` and put ``PORT`` from the environment in place.
+    """Read ``file`` and put what the environment says in place.
 
     Raises:
         ProfileError: the file is missing, is no YAML, or has unknown or wrong keys anywhere.
@@ -36,11 +36,24 @@ def load_profile(file: Path, environment: Environment) -> ServeDeploySchema:
     faults = list(profile_faults(document))
     if faults:
         raise ProfileError(f"{file}:\n  " + "\n  ".join(faults))
-    profile = ServeDeploySchema.model_validate(document)
-    if environment.port is None:
-        return profile
-    http_options = profile.http_options.model_copy(update={"port": environment.port})
-    return profile.model_copy(update={"http_options": http_options})
+    return _with_environment(ServeDeploySchema.model_validate(document), environment)
+
+
+def _with_environment(profile: ServeDeploySchema, environment: Environment) -> ServeDeploySchema:
+    if environment.port is not None:
+        profile.http_options.port = environment.port
+    if environment.grpc_port is not None:
+        profile.grpc_options.port = environment.grpc_port
+    sockets = {
+        "max_connections": environment.max_connections,
+        "chunk_tokens": environment.chunk_tokens,
+    }
+    said = {name: value for name, value in sockets.items() if value is not None}
+    for application in profile.applications:
+        if said and application.import_path == IMPORT_PATH:
+            http = application.args.setdefault("http", {})
+            http["websockets"] = http.get("websockets", {}) | said
+    return profile
 
 
 def profile_faults(document: Any) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from audio.formats import AudioFormat
@@ -74,7 +74,7 @@ def add_speech_route(
     )
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(request: HTTPConnection) -> str:
     """Return the request's id, cut to what a log line can bear."""
     return request.headers.get(REQUEST_ID_HEADER, "-")[:_MAX_REQUEST_ID_CHARACTERS]
 

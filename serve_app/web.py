@@ -12,9 +12,12 @@ from serve_app.desk import SpeechDesk
 from serve_app.dialects import answer_error
 from serve_app.errors import CLIENT_ERRORS
 from serve_app.health import EngineHealth
+from serve_app.routes.agent import agent_routes
+from serve_app.routes.bistream import bistream_routes
 from serve_app.routes.cosyvoice import cosyvoice_routes
 from serve_app.routes.mms import mms_routes
 from serve_app.routes.service import service_routes
+from serve_app.sockets.connections import Connections
 
 _TITLE = "CosyVoice-MMS TTS"
 _EXPOSED_HEADERS = [
@@ -39,6 +42,9 @@ def make_web_app(http: Http, desk: SpeechDesk, health: EngineHealth) -> FastAPI:
         )
     app.include_router(cosyvoice_routes(desk, http))
     app.include_router(mms_routes(desk, http))
+    connections = Connections(http.websockets)
+    app.include_router(agent_routes(desk, connections, http))
+    app.include_router(bistream_routes(desk, connections, http))
     app.include_router(service_routes(health))
     return app
 

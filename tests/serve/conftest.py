@@ -16,9 +16,13 @@ from serve_app.profile import load_profile
 class Cluster:
     """One Ray for the whole test session; each module says which profile it needs."""
 
-    def __init__(self, port):
+    def __init__(self):
+        port, grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self._environment = Environment(name="dev", port=port, models_offline=True)
+        self.grpc_address = f"127.0.0.1:{grpc_port}"
+        self._environment = Environment(
+            name="dev", port=port, models_offline=True, grpc_port=grpc_port
+        )
         self._deployed = None
 
     def use(self, name):
@@ -35,7 +39,7 @@ def cluster():
     shutil.rmtree(EVENTS.parent, ignore_errors=True)
     EVENTS.parent.mkdir(parents=True)
     with local_ray(dashboard=False, forward_logs=False, temp_dir=temp_dir):
-        yield Cluster(free_port())
+        yield Cluster()
     shutil.rmtree(temp_dir, ignore_errors=True)
 
 

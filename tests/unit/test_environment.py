@@ -23,11 +23,20 @@ def test_what_the_manual_names_works():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("ENVIRONMENT", "staging"), ("PORT", "http"), ("PORT", "0"), ("PORT", "65536"),
-     ("MODELSCOPE_OFFLINE", "perhaps")],
+     ("MODELSCOPE_OFFLINE", "perhaps"), ("TTS_PORT", "x"), ("GRPC_PORT", "-1"),
+     ("TTS_MAX_CONNECTIONS", "0"), ("TTS_CHUNK_SIZE", "many")],
 )  # fmt: skip
 def test_nonsense_is_refused_by_name(name, value):
     with pytest.raises(EnvironmentVariableError, match=name):
         read_environment({name: value})
+
+
+def test_what_voice_agents_set_works():
+    variables = {"TTS_PORT": "8002", "TTS_MAX_CONNECTIONS": "7", "TTS_CHUNK_SIZE": "50"}
+    environment = read_environment(variables)
+    assert environment.port == 8002
+    assert (environment.max_connections, environment.chunk_tokens) == (7, 50)
+    assert read_environment(variables | {"PORT": "9"}).port == 9
 
 
 def test_relative_paths_start_at_the_project():

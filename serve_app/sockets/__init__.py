@@ -1,0 +1,1 @@
+"""WebSockets: what the families of sockets have in common. Their messages are in the routes."""

@@ -1,0 +1,106 @@
+"""A voice agent's connection: messages in, events and frames of float32 samples out."""
+
+import json
+from typing import Any
+
+from starlette.websockets import WebSocket
+
+from configs.app import Http
+from serve_app.caller import caller_of
+from serve_app.desk import SpeechDesk
+from serve_app.dialects import AGENT
+from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, failure_of
+from serve_app.sockets.agent_messages import (
+    AgentMessage,
+    Cancel,
+    Flush,
+    Ping,
+    Synthesize,
+    Text,
+    read_message,
+)
+from serve_app.sockets.agent_text import AgentText
+from serve_app.sockets.connections import INTERNAL_ERROR, frames
+from serve_app.sockets.speaker import Speaker, Utterance, send_speech
+from serve_app.speech_route import request_id_of
+
+
+class AgentSession:
+    """What one connection has open: what is spoken, what waits, and the text that still comes."""
+
+    def __init__(self, socket: WebSocket, desk: SpeechDesk, http: Http) -> None:
+        self._socket = socket
+        self._desk = desk
+        self._http = http
+        self._caller = caller_of(socket)
+        self._connection_id = request_id_of(socket)
+        self._speaker = Speaker(self._speak)
+        self._text: AgentText | None = None
+
+    async def serve(self) -> None:
+        """Obey until the client leaves, or something breaks that no message can mend."""
+        async with self._speaker as speaker:
+            async for frame in frames(
+                self._socket, self._http.websockets, speaker.task, lambda: speaker.is_busy
+            ):
+                try:
+                    await self._obey(read_message(frame))
+                except CLIENT_ERRORS as error:
+                    await self._refuse(error)
+            if speaker.task.done():
+                await self._socket.close(INTERNAL_ERROR)
+
+    async def _obey(self, message: AgentMessage) -> None:
+        match message:
+            case Synthesize():
+                self._synthesize(message)
+            case Text():
+                self._opened().add(message.text)
+            case Flush():
+                self._opened().end()
+                self._text = None
+            case Cancel():
+                self._text = None
+                await self._speaker.cancel()
+                await self._event("cancelled")
+            case Ping():
+                await self._event("pong")
+
+    def _synthesize(self, message: Synthesize) -> None:
+        if self._text is not None:
+            raise InvalidFieldError("type", "comes before flush", "text, flush or cancel")
+        utterance = Utterance(message.request_id or self._connection_id)
+        text = AgentText(message, utterance, self._caller, self._http.max_text_characters)
+        if message.more:
+            text.add(message.text)
+            self._text = text
+        else:
+            text.speak_whole()
+        self._speaker.say(utterance)
+
+    def _opened(self) -> AgentText:
+        if self._text is None:
+            raise InvalidFieldError("type", "has nothing to go on with", "synthesize with more")
+        return self._text
+
+    async def _speak(self, utterance: Utterance) -> None:
+        """Send one utterance. A refusal ends it with an event, and the next one is spoken."""
+        name = {"request_id": utterance.name}
+        await self._event("start", **name, format="pcm_f32le", sample_rate_hz=24_000, channels=1)
+        audio_s = 0.0
+        try:
+            async for order in utterance.orders():
+                audio_s += await send_speech(
+                    self._desk, order, utterance.name, self._socket.send_bytes,
+                    self._http.websockets.max_frame_s,
+                )  # fmt: skip
+        except CLIENT_ERRORS as error:
+            await self._refuse(error, **name)
+            return
+        await self._event("end", **name, audio_s=round(audio_s, 3))
+
+    async def _event(self, kind: str, **fields: Any) -> None:
+        await self._socket.send_text(json.dumps({"type": kind} | fields))
+
+    async def _refuse(self, error: Exception, **fields: Any) -> None:
+        await self._socket.send_text(json.dumps(AGENT.body(failure_of(error)) | fields))
