@@ -1,5 +1,6 @@
 """Ears and mouths for all tests: making clips, decoding answers, recognising words."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -13,9 +14,12 @@ RATE_HZ = 24_000
 
 
 def pytest_collection_modifyitems(items):
+    """Mark what runs a real cluster. CI runs such a test once more if it fails, and says so."""
     for item in items:
-        if "serve" in Path(item.fspath).relative_to(item.config.rootpath).parts:
+        if {"serve", "deploy"} & set(Path(item.fspath).relative_to(item.config.rootpath).parts):
             item.add_marker(pytest.mark.serve)
+            if os.environ.get("CI"):
+                item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")

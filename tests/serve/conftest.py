@@ -28,7 +28,7 @@ class Cluster:
     def use(self, name):
         if self._deployed != name:
             self._deployed = None
-            deploy(load_profile(PROFILES / name, self._environment), timeout_s=120)
+            deploy(load_profile(PROFILES / name, self._environment), timeout_s=240)
             self._deployed = name
         return self.url
 
@@ -46,7 +46,7 @@ def cluster():
 @pytest.fixture
 def embedded(cluster):
     """A client of the service with the embedded voice."""
-    with httpx.Client(base_url=cluster.use("speech.yaml"), timeout=60) as client:
+    with httpx.Client(base_url=cluster.use("speech.yaml"), timeout=120) as client:
         yield client
 
 
@@ -54,7 +54,7 @@ def embedded(cluster):
 def tone(cluster):
     """A client of the service with the fake engine."""
     base_url = cluster.use("speech.yaml") + "/tone"
-    with httpx.Client(base_url=base_url, timeout=60) as client:
+    with httpx.Client(base_url=base_url, timeout=120) as client:
         yield client
 
 

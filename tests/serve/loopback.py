@@ -33,7 +33,7 @@ def free_port():
 _GIVEN_OUT = set()
 
 
-def wait_until(condition, timeout_s=30.0):
+def wait_until(condition, timeout_s=90.0):
     """Return the first true value of ``condition``; fail after ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):

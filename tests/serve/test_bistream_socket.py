@@ -16,7 +16,7 @@ def open_socket(cluster):
 
     def run(prefix=""):
         address = cluster.use("speech.yaml").replace("http", "ws") + prefix + PATH
-        opened.append(connect(address, max_size=None, open_timeout=60))
+        opened.append(connect(address, max_size=None, open_timeout=120))
         return opened[-1]
 
     yield run
@@ -29,7 +29,7 @@ def receive(socket):
     received = []
     try:
         while True:
-            received.append(socket.recv(timeout=60))
+            received.append(socket.recv(timeout=120))
     except ConnectionClosed as closed:
         return received, closed.rcvd.code
 

@@ -31,7 +31,7 @@ def models(cluster):
 
 @pytest.fixture(params=["", "/v3"], ids=["cosyvoice2", "cosyvoice3"])
 def service(models, request):
-    with httpx.Client(base_url=models + request.param, timeout=60) as client:
+    with httpx.Client(base_url=models + request.param, timeout=120) as client:
         yield client
 
 

@@ -119,7 +119,7 @@ def test_what_is_too_much_is_told_when_to_come_back(tone):
 
     def ask(stream):
         fields = {"text": "chunks=2 delay=0.7", "stream": stream}
-        responses.append(httpx.post(tone.base_url.join(TTS.lstrip("/")), json=fields, timeout=60))
+        responses.append(httpx.post(tone.base_url.join(TTS.lstrip("/")), json=fields, timeout=120))
 
     threads = [threading.Thread(target=ask, args=(i % 2 == 0,)) for i in range(10)]
     for thread in threads:

@@ -14,7 +14,7 @@ ZERO_SHOT = "/v1/model/cosyvoice/zero_shot"
 
 @pytest.fixture
 def service(cluster):
-    with httpx.Client(base_url=cluster.use("scaling.yaml"), timeout=60) as client:
+    with httpx.Client(base_url=cluster.use("scaling.yaml"), timeout=120) as client:
         yield client
 
 
@@ -35,7 +35,7 @@ def test_requests_for_one_voice_meet_one_replica(service, make_clip, replicas_th
 
 def test_requests_without_a_voice_of_their_own_spread(service, replicas_that_prepared):
     def ask(_):
-        httpx.post(service.base_url.join(TTS), json={"text": "chunks=1 delay=0.3"}, timeout=60)
+        httpx.post(service.base_url.join(TTS), json={"text": "chunks=1 delay=0.3"}, timeout=120)
 
     for _ in range(3):
         threads = [threading.Thread(target=ask, args=(i,)) for i in range(12)]
@@ -56,7 +56,7 @@ def test_replicas_come_under_load_and_go_after_it(service):
     stop = threading.Event()
 
     def keep_asking():
-        with httpx.Client(base_url=service.base_url, timeout=60) as client:
+        with httpx.Client(base_url=service.base_url, timeout=120) as client:
             while not stop.is_set():
                 response = client.post(f"/elastic{TTS}", json={"text": "chunks=2 delay=0.3"})
                 failures.extend([response.status_code] if response.status_code != 200 else [])
@@ -66,11 +66,11 @@ def test_replicas_come_under_load_and_go_after_it(service):
     for thread in threads:
         thread.start()
     try:
-        wait_until(lambda: engine_replicas() == 3, timeout_s=60)
+        wait_until(lambda: engine_replicas() == 3)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
     assert not failures
-    wait_until(lambda: engine_replicas() == 1, timeout_s=60)
+    wait_until(lambda: engine_replicas() == 1)
     assert service.post(f"/elastic{TTS}", json={"text": "a"}).status_code == 200

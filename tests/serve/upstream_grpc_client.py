@@ -25,7 +25,7 @@ for name, value in values.items():
     setattr(payload, name, value)
 with grpc.insecure_channel(address) as channel:
     stub = upstream_pb2_grpc.CosyVoiceStub(channel)
-    responses = stub.Inference(request, metadata=[("application", application)], timeout=60)
+    responses = stub.Inference(request, metadata=[("application", application)], timeout=120)
     sizes = []
     for response in responses:
         sizes.append(len(response.tts_audio))
