@@ -14,7 +14,6 @@ from ray.serve.schema import ApplicationStatus, ServeDeploySchema
 _POLL_S = 0.1
 _NICENESS = 0
 """Ray would give replicas 15, and so let everything else on the machine go before the speech."""
-_FAILED = (ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY)
 
 
 class StartError(RuntimeError):
@@ -69,7 +68,7 @@ def _is_running(profile: ServeDeploySchema) -> bool:
         if name not in applications:
             return False
         status = applications[name].status
-        if status in _FAILED:
+        if status == ApplicationStatus.DEPLOY_FAILED:  # UNHEALTHY may pass
             raise StartError(f"{name}: {applications[name].message}\n{_states()}")
         if status != ApplicationStatus.RUNNING:
             return False
