@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from configs.engines import EngineSettings, MmsSettings
 from configs.strict import StrictModel
+from configs.voice_aliases import VOICE_ALIASES
 
 MEBIBYTE = 1024 * 1024
 
@@ -57,6 +58,13 @@ class Voices(StrictModel):
     """Folders of voices besides the built-in ones; a later folder wins over an earlier one."""
     reference_folder: Path | None = None
     """The only place from which a client may name a reference by its path."""
+    aliases: dict[str, str] = Field(default_factory=dict)
+    """Other services' names of voices, to ours; beside those of ``configs.voice_aliases``. A voice
+    that has such a name itself goes before it."""
+
+    def voice_aliases(self) -> dict[str, str]:
+        """All of other services' names, to ours."""
+        return VOICE_ALIASES | self.aliases
 
 
 class Auth(StrictModel):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from audio.formats import AudioFormat
 from configs.strict import StrictModel
@@ -24,10 +24,41 @@ ShownPriority = Annotated[
     Priority,
     WithJsonSchema({"type": "string", "enum": list(Priority), "default": "interactive"}),
 ]
+
+
+def _with_content(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
+def _one_code(code: str | None) -> str | None:
+    return normalize_language(code) if code else None
+
+
+Text = Annotated[
+    str,
+    Field(min_length=1, description="the text to speak, not empty"),
+    AfterValidator(_with_content),
+]
+Language = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
+        description="the text's language as an ISO 639 code such as en, ms or zh",
+    ),
+    AfterValidator(_one_code),
+]
+"""One code for each language, however it was written."""
+Seed = Annotated[
+    int | None, Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")
+]
 ReferenceAudio = Annotated[
     str | bytes,
     Field(min_length=1, description=REFERENCE_AUDIO),
-    WithJsonSchema({"type": "string", "description": REFERENCE_AUDIO}),
+    WithJsonSchema(
+        {"type": "string", "description": REFERENCE_AUDIO, "contentMediaType": "audio/*"}
+    ),
 ]
 
 
@@ -37,7 +68,7 @@ class SpeechBody(StrictModel):
     The descriptions are shown in the OpenAPI page and, as ``allowed``, in refusals.
     """
 
-    text: str = Field(min_length=1, description="the text to speak, not empty")
+    text: Text
     speed: float = Field(
         default=1.0,
         ge=MIN_SPEED,
@@ -49,31 +80,12 @@ class SpeechBody(StrictModel):
         default=False, description="true or false; true sends audio while it is still made"
     )
     format: Format = Field(default=AudioFormat.MP3, description=f"one of {', '.join(_FORMATS)}")
-    language: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
-        description="the text's language as an ISO 639 code such as en, ms or zh",
-    )
-    seed: int | None = Field(
-        default=None, ge=0, lt=2**32, description="a whole number from 0 to 4294967295"
-    )
-
+    language: Language = None
+    seed: Seed = None
     priority: ShownPriority = Field(
         default=Priority.INTERACTIVE,
         description=f"one of {', '.join(Priority)}; batch goes last and is never refused as late",
     )
-
-    @field_validator("text")
-    @classmethod
-    def _text_has_content(cls, text: str) -> str:
-        if not text.strip():
-            raise ValueError("is empty")
-        return text
-
-    @field_validator("language")
-    @classmethod
-    def _one_code_a_language(cls, code: str | None) -> str | None:
-        return normalize_language(code) if code else None
 
     def order(self, engine: str, mode: Mode, caller: Caller, **more: Any) -> SpeechOrder:
         """Translate the fields that all bodies have; ``more`` are the others."""
@@ -129,8 +141,6 @@ class InstructedCloneBody(CrossLingualBody):
 class MmsBody(SpeechBody):
     """Speak one of MMS's languages in that language's own voice."""
 
-    language: str | None = Field(
-        default="ms",
-        pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
-        description="an ISO 639 code of an installed MMS language; ms by default",
+    language: Language = Field(
+        default="ms", description="an ISO 639 code of an installed MMS language; ms by default"
     )

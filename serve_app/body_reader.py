@@ -44,7 +44,7 @@ async def read_body(request: Request, body_class: type[Body], max_bytes: int) ->
     """Read ``request`` as a ``body_class``.
 
     JSON is read strictly (``"1"`` is no number); form fields are text, so there it is one.
-    Form fields that are empty count as left out.
+    Form fields that are empty count as left out. A GET may have its fields in the query, too.
 
     Raises:
         UnsupportedContentTypeError: neither JSON nor form data.
@@ -55,8 +55,11 @@ async def read_body(request: Request, body_class: type[Body], max_bytes: int) ->
     try:
         if content_type == JSON:
             return body_class.model_validate_json(await request.body(), strict=True)
+        query = dict(request.query_params) if request.method == "GET" else {}
         if content_type in FORMS:
-            return body_class.model_validate(await _read_form(request, max_bytes))
+            return body_class.model_validate(query | await _read_form(request, max_bytes))
+        if request.method == "GET" and not content_type:
+            return body_class.model_validate(query)
     except ValidationError as error:
         raise first_problem(error, body_class) from error
     raise UnsupportedContentTypeError

@@ -1,14 +1,14 @@
 """How each API family words an error: the same failure, in the shape that its clients parse."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
-from serve_app.errors import Failure, failure_of
+from serve_app.errors import Failure, InvalidFieldError, failure_of
 
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -59,6 +59,14 @@ def _cloning(failure: Failure) -> dict[str, Any]:
     }
 
 
+_STRING = {"type": "string"}
+_MAYBE = {"type": ["string", "null"]}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """A family's way to say what went wrong.
@@ -67,18 +75,69 @@ class Dialect:
         name: of the family.
         prefixes: of its paths.
         body: from a failure to the JSON body.
+        schema: of that body, for OpenAPI.
+        fields: the family's names of what other parts of the service call by our own.
     """
 
     name: str
     prefixes: tuple[str, ...]
     body: Callable[[Failure], dict[str, Any]]
+    schema: Mapping[str, Any]
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def failure_of(self, error: Exception) -> Failure:
+        """Look ``error`` up and name its field as this family's clients know it."""
+        if isinstance(error, InvalidFieldError):
+            return failure_of(error.renamed(self._name(error.field)))
+        failure = failure_of(error)
+        return replace(failure, field=failure.field and self._name(failure.field))
+
+    def words(self, error: Exception) -> dict[str, Any]:
+        """Word ``error`` as this family's clients parse it."""
+        return self.body(self.failure_of(error))
+
+    def _name(self, name: str) -> str:
+        return self.fields.get(name, name)
 
 
-OWN = Dialect("own", ("/v1/model/", "/api/"), _own)
-OPENAI = Dialect("openai", ("/v1/audio/", "/v1/models"), _openai)
-UPSTREAM = Dialect("upstream", ("/inference_",), _fastapi)
-AGENT = Dialect("agent", ("/v1/stream/", "/v1/synthesize"), _agent)
-CLONING = Dialect("cloning", ("/voice/", "/voices", "/model/"), _cloning)
+OWN = Dialect(
+    "own", ("/v1/model/", "/api/"), _own,
+    _object(
+        error=_object(code=_STRING, message=_STRING, field=_STRING, allowed=_STRING)
+        | {"required": ["code", "message"]}
+    ) | {"required": ["error"]},
+)  # fmt: skip
+OPENAI = Dialect(
+    "openai", ("/v1/audio/", "/v1/models"), _openai,
+    _object(
+        error=_object(message=_STRING, type=_STRING, param=_MAYBE, code=_MAYBE)
+        | {"required": ["message", "type", "param", "code"]}
+    ) | {"required": ["error"]},
+    {
+        "text": "input", "voice_type": "voice", "reference_audio": "ref_audio",
+        "reference_text": "ref_text", "instruction": "instructions",
+    },
+)  # fmt: skip
+UPSTREAM = Dialect(
+    "upstream", ("/inference_",), _fastapi,
+    _object(detail=_STRING, code=_STRING) | {"required": ["detail", "code"]},
+    {
+        "text": "tts_text", "voice_type": "spk_id", "reference_audio": "prompt_wav",
+        "reference_text": "prompt_text", "instruction": "instruct_text",
+    },
+)  # fmt: skip
+AGENT = Dialect(
+    "agent", ("/v1/stream/", "/v1/synthesize"), _agent,
+    _object(type={"const": "error"}, code=_STRING, message=_STRING, field=_MAYBE)
+    | {"required": ["type", "code", "message", "field"]},
+    {"voice_type": "voice_id"},
+)  # fmt: skip
+CLONING = Dialect(
+    "cloning", ("/voice/", "/voices", "/model/"), _cloning,
+    _object(success={"const": False}, error=_STRING, code=_STRING, timestamp=_STRING)
+    | {"required": ["success", "error", "code", "timestamp"]},
+    {"voice_type": "voice_id"},
+)  # fmt: skip
 _DIALECTS = (OWN, OPENAI, UPSTREAM, AGENT, CLONING)
 
 
@@ -95,6 +154,6 @@ def route_path(connection: HTTPConnection) -> str:
 
 def answer_error(connection: HTTPConnection, error: Exception) -> JSONResponse:
     """Answer ``error`` in the words of the family that was asked."""
-    failure = failure_of(error)
-    body = dialect_of(route_path(connection)).body(failure)
-    return JSONResponse(body, failure.status, headers=failure.headers)
+    dialect = dialect_of(route_path(connection))
+    failure = dialect.failure_of(error)
+    return JSONResponse(dialect.body(failure), failure.status, headers=failure.headers)

@@ -1,6 +1,7 @@
 """One table: what each error is to the outside."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -36,9 +37,23 @@ class InvalidFieldError(ValueError):
         """What the field may hold."""
         return str(self.args[2])
 
+    def renamed(self, name: str) -> "InvalidFieldError":
+        """Return the same error about the field as its family calls it."""
+        return InvalidFieldError(name, *self.args[1:])
+
 
 class UnknownReferenceError(UnknownVoiceError):
     """``reference_audio`` names a voice that is not there."""
+
+
+class UnknownModelError(LookupError):
+    """No model has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(name, tuple(known))
+
+    def __str__(self) -> str:
+        return f"there is no model {self.args[0]!r}; known models: {', '.join(self.args[1])}"
 
 
 class UnreadableBodyError(ValueError):
@@ -105,6 +120,7 @@ _TABLE: dict[type[Exception], _Row] = {
     InvalidFieldError: _Row(400, "invalid_field"),
     UnreadableBodyError: _Row(400, "unreadable_body"),
     ForbiddenPathError: _Row(400, "forbidden_path", "reference_audio"),
+    UnknownModelError: _Row(404, "model_not_found", "model"),
     UnknownVoiceError: _Row(404, "unknown_voice", "voice_type"),
     UnknownReferenceError: _Row(404, "unknown_voice", "reference_audio"),
     TextTooLongError: _Row(413, "text_too_long", "text"),

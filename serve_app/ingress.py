@@ -49,7 +49,9 @@ class Ingress:
             VoiceCatalogue(folders),
             ReferenceFolder(resolve_path(reference_folder) if reference_folder else None),
         )
-        taker = OrderTaker(references, config.http.max_text_characters)
+        taker = OrderTaker(
+            references, config.http.max_text_characters, config.voices.voice_aliases()
+        )
         self._desk = SpeechDesk(taker, audio_processor, engines)
         application = serve.get_replica_context().app_name
         self._health = EngineHealth(application, deployments)

@@ -1,13 +1,16 @@
 """Orders: what a client wants spoken, whatever shape it came in, and what that means here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from audio.formats import AudioFormat
 from engines.protocol import Mode, Priority, SynthesisRequest
 from serve_app.caller import ANONYMOUS, Caller
 from serve_app.errors import InvalidFieldError, TextTooLongError
 from serve_app.references import ReferenceResolver, ResolvedReference
+from voices.errors import UnknownVoiceError
 
 COSYVOICE = "cosyvoice"
 MMS = "mms"
@@ -80,9 +83,15 @@ class SpeechCall:
 class OrderTaker:
     """Understands orders: finds the voice, chooses engine and mode."""
 
-    def __init__(self, references: ReferenceResolver, max_text_characters: int) -> None:
+    def __init__(
+        self,
+        references: ReferenceResolver,
+        max_text_characters: int,
+        voice_aliases: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._references = references
         self._max_text_characters = max_text_characters
+        self._voice_aliases = voice_aliases
 
     def take(self, order: SpeechOrder) -> SpeechCall:
         """Turn ``order`` into a call.
@@ -126,7 +135,16 @@ class OrderTaker:
             return self._references.reference(order.reference)
         if engine == MMS:  # each of its languages has one voice, its own
             return None
-        return self._references.voice(order.voice or DEFAULT_VOICE)
+        return self._voice(order.voice or DEFAULT_VOICE)
+
+    def _voice(self, name: str) -> ResolvedReference:
+        """The voice called ``name``; another service's name stands for a voice of ours."""
+        try:
+            return self._references.voice(name)
+        except UnknownVoiceError:
+            if name not in self._voice_aliases:
+                raise
+            return self._references.voice(self._voice_aliases[name])
 
 
 def _engine_for(language: str | None) -> str:

@@ -1,6 +1,6 @@
 """Adding a synthesis endpoint: body in JSON or form data, speech out, described in OpenAPI."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
@@ -9,96 +9,83 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from audio.formats import AudioFormat
-from serve_app.body_reader import FORMS, JSON, read_body
+from serve_app.body_reader import read_body
 from serve_app.caller import Caller, caller_of
+from serve_app.client_bodies import IGNORED_HEADER, ClientBody
 from serve_app.desk import SpeechDesk
+from serve_app.dialects import OWN, Dialect
+from serve_app.openapi import query_parameters, request_body, speech_responses
 from serve_app.orders import SpeechOrder
 
 Body = TypeVar("Body", bound=BaseModel)
+Answer = Callable[[Body, SpeechDesk, SpeechOrder, str], Awaitable[Response]]
 
 REQUEST_ID_HEADER = "x-request-id"
 _MAX_REQUEST_ID_CHARACTERS = 128
 
-_ERROR_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "field": {"type": "string"},
-                "allowed": {"type": "string"},
-            },
-            "required": ["code", "message"],
+
+async def answer_audio(_: BaseModel, desk: SpeechDesk, order: SpeechOrder, id_: str) -> Response:
+    """Answer with the audio itself."""
+    return await desk.answer(order, id_)
+
+
+class SpeechRoutes:
+    """Adds one family's synthesis endpoints to its router."""
+
+    def __init__(
+        self,
+        router: APIRouter,
+        desk: SpeechDesk,
+        max_body_bytes: int,
+        dialect: Dialect = OWN,
+        formats: Sequence[AudioFormat] = tuple(AudioFormat),
+    ) -> None:
+        self._router = router
+        self._desk = desk
+        self._max_body_bytes = max_body_bytes
+        self._responses = speech_responses(dialect, formats)
+
+    def add(
+        self,
+        path: str,
+        body_class: type[Body],
+        translate: Callable[[Body, Caller], SpeechOrder],
+        *,
+        example: dict[str, Any],
+        answer: Answer[Body] = answer_audio,
+        also_get: bool = False,
+    ) -> None:
+        """Add ``POST path``, which reads a ``body_class`` and has what it orders spoken.
+
+        With ``also_get``, ``GET path`` does the same, fields in its body or in the query.
+        """
+
+        async def endpoint(request: Request) -> Response:
+            body = await read_body(request, body_class, self._max_body_bytes)
+            order = translate(body, caller_of(request))
+            response = await answer(body, self._desk, order, request_id_of(request))
+            if isinstance(body, ClientBody) and (ignored := body.ignored()):
+                response.headers[IGNORED_HEADER] = ", ".join(ignored)
+            return response
+
+        endpoint.__name__ = path.strip("/").replace("/", "_")
+        described: dict[str, dict[str, Any]] = {
+            "POST": {"requestBody": request_body(body_class, example)}
         }
-    },
-    "required": ["error"],
-}
-_REFUSALS = {
-    400: "A field is missing, unknown or wrong",
-    404: "No voice has this name",
-    413: "The text, the reference or the body is too large",
-    415: "The body is neither JSON nor form data",
-    422: "The engine cannot do what is asked, or the reference cannot be used",
-    429: "Busy; Retry-After says when to try again",
-    503: "The engine is not available; Retry-After says when to try again",
-}
+        if also_get:
+            described["GET"] = {"parameters": query_parameters(body_class)}
+        for method, extra in described.items():
+            self._router.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                summary=(body_class.__doc__ or "").strip(),
+                response_class=Response,
+                responses=self._responses,
+                openapi_extra=extra,
+            )
 
 
-def add_speech_route(
-    router: APIRouter,
-    path: str,
-    body_class: type[Body],
-    translate: Callable[[Body, Caller], SpeechOrder],
-    *,
-    desk: SpeechDesk,
-    example: dict[str, Any],
-    max_body_bytes: int,
-) -> None:
-    """Add ``POST path``, which reads a ``body_class`` and has what it orders spoken."""
-
-    async def endpoint(request: Request) -> Response:
-        body = await read_body(request, body_class, max_body_bytes)
-        return await desk.answer(translate(body, caller_of(request)), request_id_of(request))
-
-    endpoint.__name__ = path.strip("/").replace("/", "_")
-    router.add_api_route(
-        path,
-        endpoint,
-        methods=["POST"],
-        summary=(body_class.__doc__ or "").strip(),
-        response_class=Response,
-        responses=_responses(),
-        openapi_extra={"requestBody": _request_body(body_class, example)},
-    )
-
-
-def request_id_of(request: HTTPConnection) -> str:
+def request_id_of(connection: HTTPConnection) -> str:
     """Return the request's id, cut to what a log line can bear."""
-    return request.headers.get(REQUEST_ID_HEADER, "-")[:_MAX_REQUEST_ID_CHARACTERS]
-
-
-def _request_body(body_class: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
-    schema = body_class.model_json_schema()
-    multipart = dict(schema)
-    if "reference_audio" in schema["properties"]:
-        file = {"type": "string", "format": "binary", "description": "An audio file, or a string"}
-        multipart["properties"] = schema["properties"] | {"reference_audio": file}
-    json_content = {JSON: {"schema": schema, "example": example}}
-    return {
-        "required": True,
-        "content": json_content | {FORMS[0]: {"schema": multipart}},
-    }
-
-
-def _responses() -> dict[int | str, dict[str, Any]]:
-    audio = {
-        audio_format.media_type: {"schema": {"type": "string", "format": "binary"}}
-        for audio_format in AudioFormat
-    }
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {JSON: {"schema": _ERROR_SCHEMA}}}
-        for status, text in _REFUSALS.items()
-    }
-    return {200: {"description": "The speech, whole or as a stream", "content": audio}, **refusals}
+    return connection.headers.get(REQUEST_ID_HEADER, "-")[:_MAX_REQUEST_ID_CHARACTERS]

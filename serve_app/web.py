@@ -16,13 +16,16 @@ from serve_app.routes.agent import agent_routes
 from serve_app.routes.bistream import bistream_routes
 from serve_app.routes.cosyvoice import cosyvoice_routes
 from serve_app.routes.mms import mms_routes
+from serve_app.routes.openai import openai_routes
 from serve_app.routes.service import service_routes
+from serve_app.routes.upstream import upstream_routes
 from serve_app.sockets.connections import Connections
 
 _TITLE = "CosyVoice-MMS TTS"
 _EXPOSED_HEADERS = [
     "X-Request-ID", "X-TTS-Engine", "X-TTS-Voice", "X-TTS-Mode", "X-TTS-Voice-Match",
-    "X-TTS-Voice-Cache", "X-Sample-Rate", "X-Audio-Duration", "X-TTS-RTF", "Retry-After",
+    "X-TTS-Voice-Cache", "X-TTS-Ignored", "X-Sample-Rate", "X-Audio-Duration", "X-TTS-RTF",
+    "Retry-After",
 ]  # fmt: skip
 
 
@@ -42,6 +45,8 @@ def make_web_app(http: Http, desk: SpeechDesk, health: EngineHealth) -> FastAPI:
         )
     app.include_router(cosyvoice_routes(desk, http))
     app.include_router(mms_routes(desk, http))
+    app.include_router(openai_routes(desk, http))
+    app.include_router(upstream_routes(desk, http))
     connections = Connections(http.websockets)
     app.include_router(agent_routes(desk, connections, http))
     app.include_router(bistream_routes(desk, connections, http))

@@ -1,6 +1,5 @@
 """``/v1/model/cosyvoice``: speech by the CosyVoice deployment."""
 
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,7 +10,7 @@ from serve_app.bodies import CrossLingualBody, InstructBody, TtsBody, ZeroShotBo
 from serve_app.caller import Caller
 from serve_app.desk import SpeechDesk
 from serve_app.orders import COSYVOICE, SpeechOrder
-from serve_app.speech_route import add_speech_route
+from serve_app.speech_route import SpeechRoutes
 
 _HELLO = "Hello, how are you today?"
 
@@ -19,7 +18,7 @@ _HELLO = "Hello, how are you today?"
 def cosyvoice_routes(desk: SpeechDesk, http: Http) -> APIRouter:
     """Build the family's routes."""
     router = APIRouter(prefix=f"/v1/model/{COSYVOICE}", tags=["CosyVoice"])
-    add = partial(add_speech_route, router, desk=desk, max_body_bytes=http.max_body_bytes)
+    add = SpeechRoutes(router, desk, http.max_body_bytes).add
     say: dict[str, Any] = {"text": _HELLO}
     clip = {"reference_audio": "qwen"}
     words = {"reference_text": "What is said in the clip."}

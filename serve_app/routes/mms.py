@@ -8,16 +8,14 @@ from serve_app.bodies import MmsBody
 from serve_app.caller import Caller
 from serve_app.desk import SpeechDesk
 from serve_app.orders import MMS, SpeechOrder
-from serve_app.speech_route import add_speech_route
+from serve_app.speech_route import SpeechRoutes
 
 
 def mms_routes(desk: SpeechDesk, http: Http) -> APIRouter:
     """Build the family's routes."""
     router = APIRouter(prefix=f"/v1/model/{MMS}", tags=["MMS"])
-    add_speech_route(
-        router, "/tts", MmsBody, _tts, desk=desk,
-        example={"text": "Selamat pagi, apa khabar?"}, max_body_bytes=http.max_body_bytes,
-    )  # fmt: skip
+    routes = SpeechRoutes(router, desk, http.max_body_bytes)
+    routes.add("/tts", MmsBody, _tts, example={"text": "Selamat pagi, apa khabar?"})
     return router
 
 

@@ -9,7 +9,7 @@ from configs.app import Http
 from serve_app.caller import caller_of
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import AGENT
-from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, failure_of
+from serve_app.errors import CLIENT_ERRORS, InvalidFieldError
 from serve_app.sockets.agent_messages import (
     AgentMessage,
     Cancel,
@@ -103,4 +103,4 @@ class AgentSession:
         await self._socket.send_text(json.dumps({"type": kind} | fields))
 
     async def _refuse(self, error: Exception, **fields: Any) -> None:
-        await self._socket.send_text(json.dumps(AGENT.body(failure_of(error)) | fields))
+        await self._socket.send_text(json.dumps(AGENT.words(error) | fields))

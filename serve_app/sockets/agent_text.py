@@ -2,6 +2,7 @@
 
 from audio.formats import AudioFormat
 from serve_app.caller import Caller
+from serve_app.client_bodies import AgentSpeechBody
 from serve_app.errors import InvalidFieldError
 from serve_app.orders import SpeechOrder
 from serve_app.sockets.agent_messages import Synthesize
@@ -45,15 +46,19 @@ class AgentText:
         self._utterance.end()
 
     def _order(self, text: str) -> SpeechOrder:
-        message = self._message
-        return SpeechOrder(
-            text=text,
-            voice=None if message.voice_id == _DEFAULT_VOICE else message.voice_id,
-            instruction=message.instruction,
-            language=message.language_code,
-            speed=message.speed,
-            seed=message.seed,
-            stream=message.streaming,
-            audio_format=AudioFormat.PCM_F32,
-            caller=self._caller,
-        )
+        return agent_order(self._message, text, self._caller)
+
+
+def agent_order(message: Synthesize | AgentSpeechBody, text: str, caller: Caller) -> SpeechOrder:
+    """Translate what an agent asks for, on a WebSocket or over HTTP."""
+    return SpeechOrder(
+        text=text,
+        voice=None if message.voice_id == _DEFAULT_VOICE else message.voice_id,
+        instruction=message.instruction,
+        language=message.language_code,
+        speed=message.speed,
+        seed=message.seed,
+        stream=message.streaming,
+        audio_format=AudioFormat.PCM_F32,
+        caller=caller,
+    )

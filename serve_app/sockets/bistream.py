@@ -12,7 +12,7 @@ from engines.protocol import Mode
 from serve_app.caller import caller_of
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import UPSTREAM
-from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, UnreadableBodyError, failure_of
+from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, UnreadableBodyError
 from serve_app.orders import COSYVOICE, SpeechOrder
 from serve_app.sockets.connections import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, frames
 from serve_app.sockets.sentences import SentenceGatherer
@@ -100,7 +100,7 @@ class Bistream:
         await self._socket.close(NORMAL)
 
     async def _refuse(self, error: Exception) -> None:
-        body: dict[str, Any] = UPSTREAM.body(failure_of(error))
+        body: dict[str, Any] = UPSTREAM.words(error)
         await self._socket.send_text(json.dumps(body))
         await self._socket.close(POLICY_VIOLATION)
 

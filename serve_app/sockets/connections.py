@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket
 
 from configs.app import WebSockets
 from serve_app.dialects import Dialect
-from serve_app.errors import TooManyConnectionsError, failure_of
+from serve_app.errors import TooManyConnectionsError
 
 NORMAL = 1000
 _GOING_AWAY = 1001
@@ -33,7 +33,7 @@ class Connections:
         await socket.accept()
         if self._num_open >= self.settings.max_connections:
             error = TooManyConnectionsError(self.settings.max_connections)
-            await socket.send_text(json.dumps(dialect.body(failure_of(error))))
+            await socket.send_text(json.dumps(dialect.words(error)))
             await socket.close(_TRY_LATER)
             return
         self._num_open += 1
