@@ -14,6 +14,7 @@ from engines.mms.checkpoint import open_checkpoint
 from engines.mms.speaker import MmsSpeaker, TokenIds
 from engines.plain import PlainEngine
 from engines.protocol import EngineInfo, Mode, PreparedVoice, Reference, Samples, SynthesisRequest
+from engines.tempo import change_tempo, split_speed
 from engines.text import split_text
 from engines.threads import map_in_executor
 
@@ -75,4 +76,6 @@ class MmsEngine(PlainEngine):
 
 def _speak(speaker: MmsSpeaker, speed: float, seeded: tuple[TokenIds, int]) -> Samples:
     tokens, seed = seeded
-    return speaker.speak(tokens, speed=speed, seed=seed)
+    native, tempo = split_speed(speed)
+    samples = speaker.speak(tokens, speed=native, seed=seed)
+    return change_tempo(samples, speaker.sample_rate_hz, tempo)

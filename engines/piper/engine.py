@@ -25,6 +25,7 @@ from engines.errors import EngineLoadError, NothingToSpeakError
 from engines.piper.pitch import median_pitch_hz, shift_pitch
 from engines.plain import PlainEngine
 from engines.protocol import EngineInfo, Mode, Reference, Samples, SynthesisRequest
+from engines.tempo import change_tempo, split_speed
 from engines.text import split_text
 from engines.threads import map_in_executor
 
@@ -129,14 +130,17 @@ class PiperEngine(PlainEngine):
         return None if is_own and not request.mode.clones else voice.pitch_hz
 
     def _speak(self, voice: PiperVoice, speed: float, text: str) -> Samples:
+        native, tempo = split_speed(speed)
         config = SynthesisConfig(
-            length_scale=voice.config.length_scale * _length_scale(speed),
+            length_scale=voice.config.length_scale * _length_scale(native),
             normalize_audio=False,  # it would give every sentence another gain
         )
         # [[...]] would be read as raw phonemes.
         chunks = voice.synthesize(text.replace("[[", "[ ["), config)
         sentences = [np.asarray(chunk.audio_float_array, np.float32) for chunk in chunks]
-        return np.concatenate(sentences) if sentences else np.empty(0, np.float32)
+        if not sentences:
+            return np.empty(0, np.float32)
+        return change_tempo(np.concatenate(sentences), self.info.sample_rate_hz, tempo)
 
 
 class _Matched:

@@ -95,6 +95,11 @@ async def test_speed(engine):
     text = "selamat pagi semua orang di sini"
     natural, fast = [await spoken(engine, text, seed=1, speed=speed) for speed in (1.0, 2.0)]
     assert 0.4 < len(fast) / len(natural) < 0.8
+    slowest, slow, fastest = [
+        await spoken(engine, text, seed=1, speed=speed) for speed in (0.25, 0.5, 4.0)
+    ]
+    assert len(fastest) == pytest.approx(len(fast) / 2, abs=1)
+    assert len(slowest) == pytest.approx(len(slow) * 2, abs=1)
 
 
 async def test_each_sentence_is_a_chunk(engine):

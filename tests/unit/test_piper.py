@@ -59,7 +59,10 @@ async def test_numbers_are_spoken(engine):
     assert len(long) > 1.5 * len(short)
 
 
-@pytest.mark.parametrize(("speed", "ratio"), [(0.5, 2.0), (0.8, 1.25), (1.4, 0.714), (2.0, 0.5)])
+@pytest.mark.parametrize(
+    ("speed", "ratio"),
+    [(0.25, 4.0), (0.5, 2.0), (0.8, 1.25), (1.4, 0.714), (2.0, 0.5), (4.0, 0.25)],
+)
 async def test_speed(engine, speed, ratio):
     text = "The quick brown fox jumps over the lazy dog and runs away. " * 3
     natural, changed = await spoken(engine, text), await spoken(engine, text, speed=speed)

@@ -83,8 +83,9 @@ def test_a_seed_repeats_the_audio(engine, voice):
 @pytest.mark.parametrize("stream", [True, False])
 def test_speed(engine, voice, stream):
     natural = engine.speak(request(voice, stream=stream))
-    fast = engine.speak(request(voice, stream=stream, speed=2.0))
-    assert len(fast) == pytest.approx(len(natural) / 2, abs=480)
+    for speed in (0.25, 2.0, 4.0):
+        changed = engine.speak(request(voice, stream=stream, speed=speed))
+        assert len(changed) == pytest.approx(len(natural) / speed, abs=960)
 
 
 async def test_text_streams_in(engine, voice):
