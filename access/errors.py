@@ -35,3 +35,18 @@ class DuplicateKeyError(ValueError):
 
     def __str__(self) -> str:
         return f"there is a key called {self.args[0]!r} already; revoke it first"
+
+
+class LimitReachedError(RuntimeError):
+    """A key has been used as much as it may be."""
+
+    def __init__(self, limit: str, retry_after_s: float) -> None:
+        super().__init__(limit, retry_after_s)
+
+    @property
+    def retry_after_s(self) -> float:
+        """Seconds after which another try makes sense."""
+        return float(self.args[1])
+
+    def __str__(self) -> str:
+        return f"this API key is limited to {self.args[0]}; try again in {self.retry_after_s:.0f} s"

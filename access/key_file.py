@@ -2,14 +2,14 @@
 
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from access.atomic_file import write_atomically
 from access.errors import DuplicateKeyError, KeyFileError, UnknownKeyError
 from access.keys import ApiKey, KeyLimits, Scope, hash_of, new_secret
 from configs.strict import StrictModel
@@ -94,7 +94,7 @@ class KeyFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(self.path.parent):
                 keys = change(self.read() if self.path.exists() else ())
-                _write_atomically(self.path, _Content(keys=keys).model_dump_json(indent=1))
+                write_atomically(self.path, _Content(keys=keys).model_dump_json(indent=1))
         except OSError as error:
             raise KeyFileError(self.path, f"cannot be written: {_reason(error)}") from error
 
@@ -108,26 +108,6 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Put ``text`` in place of ``path``; a crash at any moment leaves the old file or the new."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _reason(error: Exception) -> str:

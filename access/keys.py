@@ -17,6 +17,8 @@ from configs.strict import StrictModel
 
 PREFIX = "tts_"
 """What every key begins with, so that scanners and people recognise one that has leaked."""
+SECRET_HEADERS = ("xi-api-key", "x-api-key")
+"""Where a key may stand besides ``Authorization: Bearer``."""
 _KEY_BYTES = 32
 _LONGEST_KEY = 256
 _NO_HASH = "0" * 64

@@ -15,6 +15,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
+from configs.environment import child_environment
+
+_MAX_OPEN_FILES = 64
+"""Its pipes, itself, its libraries."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
@@ -96,6 +101,9 @@ async def child_process(
 ) -> AsyncGenerator[Child, None]:
     """Run a child under ``limits``; whatever happens, it is gone when the block ends.
 
+    It sees nothing of our environment but where programs and libraries are, and no open file but
+    those named here.
+
     Args:
         arguments: program and arguments; no shell is involved.
         limits: set from outside right after the start, because code between fork and exec is
@@ -106,7 +114,7 @@ async def child_process(
             stops.
     """
     process = subprocess.Popen(  # noqa: ASYNC220  see the module's text
-        arguments, stdin=stdin, stdout=stdout, stderr=stderr
+        arguments, stdin=stdin, stdout=stdout, stderr=stderr, env=child_environment()
     )
     child = Child(process)
     try:
@@ -123,6 +131,7 @@ def _limit(pid: int, limits: ChildLimits) -> None:
             (resource.RLIMIT_CPU, limits.cpu_s),
             (resource.RLIMIT_AS, limits.memory_bytes),
             (resource.RLIMIT_FSIZE, limits.file_bytes),
+            (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
             (resource.RLIMIT_CORE, 0),
         ):
             resource.prlimit(pid, kind, (value, value))

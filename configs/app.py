@@ -83,9 +83,6 @@ class Auth(StrictModel):
     usage_file: Path | None = None
     """Where the day's characters and seconds are kept, so that a restart does not forget them;
     on storage that every node sees, if the Accounts replica may move."""
-    websocket_connections_per_key: int = Field(default=20, ge=1, le=10_000)
-    """WebSockets that one key may hold open at once; without keys, that everybody may together
-    with each Ingress replica."""
 
     @property
     def asks_for_keys(self) -> bool:
@@ -98,6 +95,8 @@ class WebSockets(StrictModel):
 
     max_connections: int = Field(default=50, gt=0)
     """``TTS_MAX_CONNECTIONS`` replaces it."""
+    connections_per_key: int = Field(default=20, gt=0)
+    """How many of all ingress replicas one API key may hold open."""
     max_frame_bytes: int = Field(default=16 * MEBIBYTE, gt=0, le=16 * MEBIBYTE)
     """Longest message of a client; Ray's proxy takes none above 16 MiB."""
     idle_timeout_s: float = Field(default=300.0, gt=0)
@@ -118,11 +117,6 @@ class Http(StrictModel):
     """Origins that browsers may call from; ``*`` for all; none by default."""
     max_text_characters: int = Field(default=5_000, gt=0)
     max_body_bytes: int = Field(default=32 * MEBIBYTE, gt=0)
-    websocket_max_frame_bytes: int = Field(default=MEBIBYTE, ge=1_024)
-    """Longest WebSocket message; one that is longer closes the connection (1009)."""
-    websocket_idle_timeout_s: float = Field(default=120.0, gt=0)
-    """A WebSocket on which the client says nothing for so long is closed."""
-
     websockets: WebSockets = WebSockets()
 
 

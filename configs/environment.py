@@ -5,9 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from configs.door import DoorSettings
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """Where relative paths in a profile start."""
 
+_HARMLESS = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -62,6 +67,35 @@ def read_environment(variables: Mapping[str, str] = os.environ) -> Environment:
         max_connections=_number(variables, "TTS_MAX_CONNECTIONS", 1_000_000),
         chunk_tokens=_number(variables, "TTS_CHUNK_SIZE", 1_000),
     )
+
+
+def read_door(variables: Mapping[str, str] = os.environ) -> DoorSettings:
+    """Read ``DOOR_...``, one variable for each field of ``DoorSettings``.
+
+    Raises:
+        EnvironmentVariableError: a value is not allowed; the message names its variable.
+    """
+    names = {name: f"DOOR_{name.upper()}" for name in DoorSettings.model_fields}
+    given = {name: variables[names[name]] for name in names if variables.get(names[name])}
+    try:
+        return DoorSettings.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        variable = names[str(problem["loc"][0])]
+        raise EnvironmentVariableError(
+            f"{variable}={problem['input']!r}: {problem['msg']}"
+        ) from error
+
+
+def set_for_children(values: Mapping[str, str]) -> None:
+    """Set variables for processes that this one starts, but where they are set already."""
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
+
+
+def child_environment(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What a child that reads bytes from strangers may know: where programs are, and no secret."""
+    return {name: variables[name] for name in _HARMLESS if name in variables}
 
 
 def resolve_path(path: Path) -> Path:

@@ -37,7 +37,8 @@ def main() -> int:
     stopped = _stop_signal()
     try:
         profile = load_profile(arguments.profile, read_environment())
-        with local_ray(dashboard=not arguments.no_dashboard):
+        host = profile.http_options.host
+        with local_ray(dashboard=not arguments.no_dashboard, grpc_host=host):
             deploy(profile, timeout_s=_START_TIMEOUT_S)
             url = f"http://localhost:{profile.http_options.port}"
             print(_WELCOME.format(took_s=time.monotonic() - started, url=url), flush=True)

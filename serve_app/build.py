@@ -7,23 +7,29 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from configs.app import AppConfig
+from deployments.accounts import Accounts
 from deployments.audio_processor import AudioProcessor
 from deployments.engine_server import EngineServer
 from serve_app.ingress import COSYVOICE_DEPLOYMENT, MMS_DEPLOYMENT, Ingress
 
 INGRESS_DEPLOYMENT = "Ingress"
+ACCOUNTS_DEPLOYMENT = "Accounts"
 AUDIO_PROCESSOR_DEPLOYMENT = "AudioProcessor"
 DEPLOYMENTS = (
     INGRESS_DEPLOYMENT,
     AUDIO_PROCESSOR_DEPLOYMENT,
     COSYVOICE_DEPLOYMENT,
     MMS_DEPLOYMENT,
+    ACCOUNTS_DEPLOYMENT,
 )
 """The names that a profile may set Serve options for."""
 
 
 def build(args: AppConfig) -> Application:
-    """Bind the four deployments together. Their Serve options come from the YAML alone."""
+    """Bind the deployments together. Their Serve options come from the YAML alone.
+
+    Accounts is there only where keys are asked for: otherwise there is nobody to count for.
+    """
     engines, logging = args.engines, args.logging
     cosyvoice = _deployment(EngineServer, COSYVOICE_DEPLOYMENT).bind(
         COSYVOICE_DEPLOYMENT, engines.cosyvoice, engines.voice_cache_bytes, logging
@@ -35,7 +41,10 @@ def build(args: AppConfig) -> Application:
         args.audio, logging
     )
     ingress = _deployment(serve.ingress()(Ingress), INGRESS_DEPLOYMENT)
-    return ingress.bind(args, audio_processor, cosyvoice, mms)
+    if not args.auth.asks_for_keys:
+        return ingress.bind(args, audio_processor, cosyvoice, mms)
+    accounts = _deployment(Accounts, ACCOUNTS_DEPLOYMENT).bind(args.auth, logging)
+    return ingress.bind(args, audio_processor, cosyvoice, mms, accounts)
 
 
 def _deployment(body: Callable[..., Any], name: str) -> Deployment:

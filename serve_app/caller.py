@@ -1,10 +1,13 @@
 """Who calls: the name that limits, voices and metrics are kept by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
-SCOPES = frozenset({"speak", "voices", "admin"})
+from access.keys import KeyLimits, Scope
+from serve_app.errors import ForbiddenScopeError
+
+SCOPES = frozenset[str](Scope)
 """What a caller may be allowed: to have text spoken, to manage voices, to see and do all."""
 
 
@@ -15,18 +18,33 @@ class Caller:
     Attributes:
         name: of the API key; ``anonymous`` where the service asks for none.
         scopes: what the caller may do, of ``SCOPES``.
+        limits: how much of it.
     """
 
     name: str
     scopes: frozenset[str]
+    limits: KeyLimits = field(default_factory=KeyLimits)
 
     @property
     def is_admin(self) -> bool:
         """Whether the caller may change what others own."""
-        return "admin" in self.scopes
+        return Scope.ADMIN in self.scopes
+
+    def require(self, scope: Scope) -> None:
+        """Go on only if the caller may do what ``scope`` stands for.
+
+        Raises:
+            ForbiddenScopeError: the caller's key does not allow it.
+        """
+        if scope not in self.scopes:
+            raise ForbiddenScopeError(scope)
 
 
 ANONYMOUS = Caller("anonymous", SCOPES)
+"""Everybody, where the service asks for no key."""
+
+PUBLIC = Caller("public", frozenset())
+"""Whoever asks for what needs no key, where the service asks for one elsewhere."""
 
 
 def caller_of(connection: HTTPConnection) -> Caller:

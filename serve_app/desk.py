@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from deployments.calls import no_replica_is_refusal
 from deployments.messages import Refused, SpeechJob, SpeechStarted, WholeSpeech
+from serve_app.meter import Meter
 from serve_app.orders import OrderTaker, SpeechCall, SpeechOrder
 from serve_app.request_log import RequestLog
 from serve_app.speech import Speech, speech_headers
@@ -25,11 +26,13 @@ class SpeechDesk:
         taker: OrderTaker,
         audio_processor: DeploymentHandle[Any],
         engines: dict[str, DeploymentHandle[Any]],
+        meter: Meter,
     ) -> None:
         self._taker = taker
         self._whole = audio_processor.options(method_name="speak_whole")
         self._streamed = audio_processor.options(method_name="speak", stream=True)
         self._engines = engines
+        self._meter = meter
 
     async def answer(self, order: SpeechOrder, request_id: str) -> Response:
         """Have ``order`` spoken and answer over HTTP, whole or as a stream."""
@@ -54,29 +57,32 @@ class SpeechDesk:
         log = RequestLog(request_id, len(order.text))
         with log.unfinished():
             call = self._understand(order, log)
-            stream = self._streamed.remote(_job(call), self._engines[call.engine])
-            with no_replica_is_refusal():
-                first = await anext(cast(AsyncIterator[Any], stream))
-            if isinstance(first, Refused):
-                raise first.error
+            async with self._meter.charged(order.caller, len(order.text)):
+                stream = self._streamed.remote(_job(call), self._engines[call.engine])
+                with no_replica_is_refusal():
+                    first = await anext(cast(AsyncIterator[Any], stream))
+                if isinstance(first, Refused):
+                    raise first.error
             if not isinstance(first, SpeechStarted):
                 raise TypeError(f"the AudioProcessor began with {type(first).__name__}")
             log.started(first.engine)
-            return Speech(call, first, stream, log)
+            return Speech(call, first, stream, log, self._meter)
 
     async def whole(self, order: SpeechOrder, request_id: str) -> tuple[SpeechCall, WholeSpeech]:
         """Have ``order`` spoken; return what it meant, and the finished file."""
         log = RequestLog(request_id, len(order.text))
         with log.unfinished():
             call = self._understand(order, log)
-            with no_replica_is_refusal():
-                speech = await self._whole.remote(_job(call), self._engines[call.engine])
-            if isinstance(speech, Refused):
-                raise speech.error
+            async with self._meter.charged(order.caller, len(order.text)):
+                with no_replica_is_refusal():
+                    speech = await self._whole.remote(_job(call), self._engines[call.engine])
+                if isinstance(speech, Refused):
+                    raise speech.error
             if not isinstance(speech, WholeSpeech):
                 raise TypeError(f"the AudioProcessor answered {type(speech).__name__}")
             log.started(speech.started.engine)
             log.ended(speech.ended)
+            self._meter.heard(order.caller, speech.ended.audio_s)
             return call, speech
 
     def _understand(self, order: SpeechOrder, log: RequestLog) -> SpeechCall:

@@ -1,12 +1,14 @@
 """One table: what each error is to the outside."""
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 
+from access.errors import LimitReachedError
 from audio.errors import (
     ReferenceDurationError,
     ReferenceTooLargeError,
@@ -97,6 +99,50 @@ class TooManyConnectionsError(RuntimeError):
         return f"{self.args[0]} connections are open, and no more are allowed; try again later"
 
 
+class BodyTimeoutError(TimeoutError):
+    """The body did not arrive in time."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(timeout_s)
+
+    def __str__(self) -> str:
+        return f"the request body was not complete after {self.args[0]:g} s"
+
+
+class MissingKeyError(PermissionError):
+    """The request carries no API key."""
+
+    def __str__(self) -> str:
+        return "an API key is needed; send it as Authorization: Bearer, xi-api-key or X-API-Key"
+
+
+class InvalidKeyError(PermissionError):
+    """The request carries an API key that is not valid."""
+
+    def __str__(self) -> str:
+        return "the API key is not valid"
+
+
+class ForbiddenScopeError(PermissionError):
+    """The API key does not allow what was asked."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(scope)
+
+    def __str__(self) -> str:
+        return f"the API key does not have the scope {self.args[0]!s}"
+
+
+class ForbiddenHeaderError(ValueError):
+    """A header that only this service's own parts may use."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return f"the header {self.args[0]} is not accepted"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An error as a client sees it; ``serve_app.dialects`` has the bodies."""
@@ -117,12 +163,17 @@ class _Row:
 
 
 _TABLE: dict[type[Exception], _Row] = {
+    ForbiddenHeaderError: _Row(400, "forbidden_header"),
     InvalidFieldError: _Row(400, "invalid_field"),
     UnreadableBodyError: _Row(400, "unreadable_body"),
     ForbiddenPathError: _Row(400, "forbidden_path", "reference_audio"),
+    MissingKeyError: _Row(401, "missing_api_key"),
+    InvalidKeyError: _Row(401, "invalid_api_key"),
+    ForbiddenScopeError: _Row(403, "insufficient_scope"),
     UnknownModelError: _Row(404, "model_not_found", "model"),
     UnknownVoiceError: _Row(404, "unknown_voice", "voice_type"),
     UnknownReferenceError: _Row(404, "unknown_voice", "reference_audio"),
+    BodyTimeoutError: _Row(408, "body_timeout"),
     TextTooLongError: _Row(413, "text_too_long", "text"),
     BodyTooLargeError: _Row(413, "body_too_large"),
     ReferenceTooLargeError: _Row(413, "reference_too_large", "reference_audio"),
@@ -132,6 +183,7 @@ _TABLE: dict[type[Exception], _Row] = {
     NothingToSpeakError: _Row(422, "nothing_to_speak", "text"),
     UnsupportedLanguageError: _Row(422, "unsupported_language", "language"),
     UnsupportedModeError: _Row(422, "unsupported_mode"),
+    LimitReachedError: _Row(429, "rate_limit_exceeded"),
     OverloadedError: _Row(429, "overloaded"),
     TooManyConnectionsError: _Row(429, "too_many_connections"),
     UnavailableError: _Row(503, "unavailable"),
@@ -153,10 +205,12 @@ def failure_of(error: Exception) -> Failure:
     if row is None:
         return Failure(500, "internal", "the service failed; the log has the details")
     headers = {}
-    if isinstance(error, OverloadedError):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    if isinstance(error, OverloadedError | LimitReachedError):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     elif isinstance(error, UnavailableError):
         headers["Retry-After"] = _RETRY_UNAVAILABLE_S
+    elif row.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, InvalidFieldError):
         return Failure(row.status, row.code, str(error), error.field, error.allowed)
     return Failure(row.status, row.code, str(error), row.field, headers=headers)

@@ -1,12 +1,14 @@
 """gRPC: upstream's ``cosyvoice.CosyVoice/Inference`` as orders, and refusals as status codes."""
 
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import grpc
 from pydantic import ValidationError
 from ray.serve.grpc_util import RayServegRPCContext
 
+from access.keys import Scope
 from audio.formats import AudioFormat
 from audio.wav import wav_file
 from engines.protocol import Mode
@@ -24,6 +26,7 @@ from serve_app.desk import SpeechDesk
 from serve_app.errors import CLIENT_ERRORS, Failure, InvalidFieldError, failure_of
 from serve_app.orders import COSYVOICE, SpeechOrder
 from serve_app.protos.cosyvoice_pb2 import Request, Response
+from serve_app.security import Security
 
 PROMPT_RATE_HZ = 16_000
 """Rate of the bare samples that upstream's clients send as ``prompt_audio``."""
@@ -86,26 +89,34 @@ class RefusedCallError(RuntimeError):
 
 
 async def infer(
-    desk: SpeechDesk, request: Request, context: RayServegRPCContext, caller: Caller
+    desk: SpeechDesk, request: Request, context: RayServegRPCContext, security: Security
 ) -> AsyncGenerator[Response, None]:
     """Speak ``request``; each response is a piece of audio.
+
+    The API key comes as metadata, under the names that it has as a header.
 
     Raises:
         RefusedCallError: the context says why.
     """
     request_id = context.request_id() or "-"
-    try:
-        order = order_of(request, caller)
-        if not order.stream:
-            _, whole = await desk.whole(order, request_id)
-            yield Response(tts_audio=whole.started.data)
-            return
-        speech = await desk.begin(order, request_id)
-    except CLIENT_ERRORS as error:
-        raise _refused(context, failure_of(error)) from error
-    async with speech:
+    async with AsyncExitStack() as stack:
+        try:
+            admitted = security.admitted(_headers(context), Scope.SPEAK)
+            order = order_of(request, await stack.enter_async_context(admitted))
+            if not order.stream:
+                _, whole = await desk.whole(order, request_id)
+                yield Response(tts_audio=whole.started.data)
+                return
+            speech = await stack.enter_async_context(await desk.begin(order, request_id))
+        except CLIENT_ERRORS as error:
+            raise _refused(context, failure_of(error)) from error
         async for data in speech.chunks():
             yield Response(tts_audio=data)
+
+
+def _headers(context: RayServegRPCContext) -> dict[str, str]:
+    pairs = context.invocation_metadata()
+    return {name: value for name, value in pairs if isinstance(value, str)}
 
 
 def order_of(request: Request, caller: Caller) -> SpeechOrder:

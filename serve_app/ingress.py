@@ -10,15 +10,16 @@ from ray.serve.grpc_util import RayServegRPCContext
 from ray.serve.handle import DeploymentHandle
 
 from configs.app import AppConfig
-from configs.environment import resolve_path
+from configs.environment import read_door, resolve_path
 from deployments.logs import start_logging
-from serve_app.caller import ANONYMOUS
 from serve_app.desk import SpeechDesk
+from serve_app.exposure import check_exposure, serving_hosts
 from serve_app.grpc_door import infer
 from serve_app.health import EngineHealth
 from serve_app.orders import COSYVOICE, MMS, OrderTaker
 from serve_app.protos.cosyvoice_pb2 import Request, Response
 from serve_app.references import ReferenceResolver
+from serve_app.security import Security
 from serve_app.web import make_web_app
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.reference_folder import ReferenceFolder
@@ -38,8 +39,11 @@ class Ingress:
         audio_processor: Handle,
         cosyvoice_engine: Handle,
         mms_engine: Handle,
+        accounts: Handle | None = None,
     ) -> None:
         start_logging(config.logging, "Ingress")
+        check_exposure(config.auth, serving_hosts(read_door()))
+        self._security = Security.of(config, accounts)
         engines = {COSYVOICE: cosyvoice_engine, MMS: mms_engine}
         deployments = {COSYVOICE: COSYVOICE_DEPLOYMENT, MMS: MMS_DEPLOYMENT}
         folders = (BUILTIN_FOLDER, *map(resolve_path, config.voices.folders))
@@ -52,19 +56,19 @@ class Ingress:
         taker = OrderTaker(
             references, config.http.max_text_characters, config.voices.voice_aliases()
         )
-        self._desk = SpeechDesk(taker, audio_processor, engines)
+        self._desk = SpeechDesk(taker, audio_processor, engines, self._security.meter)
         application = serve.get_replica_context().app_name
         self._health = EngineHealth(application, deployments)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the web application; Ray calls this once the replica is constructed."""
-        return make_web_app(self._http, self._desk, self._health)
+        return make_web_app(self._http, self._desk, self._health, self._security.guard())
 
     async def Inference(  # noqa: N802  the name of upstream's procedure
         self, request: Request, grpc_context: RayServegRPCContext
     ) -> AsyncGenerator[Response, None]:
         """Answer ``cosyvoice.CosyVoice/Inference``; Serve's gRPC proxy calls this by its name."""
-        responses = infer(self._desk, request, grpc_context, ANONYMOUS)
+        responses = infer(self._desk, request, grpc_context, self._security)
         async with aclosing(responses):
             async for response in responses:
                 yield response

@@ -11,6 +11,11 @@ from ray.serve._private.api import serve_start
 from ray.serve.config import gRPCOptions
 from ray.serve.schema import ApplicationStatus, ServeDeploySchema
 
+from configs.environment import set_for_children
+
+PROXY_CALLBACK = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
+"""Ray's variable for what its proxies call when they start."""
+DOOR = "serve_app.door:proxy_middlewares"
 _POLL_S = 0.1
 _NICENESS = 0
 """Ray would give replicas 15, and so let everything else on the machine go before the speech."""
@@ -22,9 +27,17 @@ class StartError(RuntimeError):
 
 @contextmanager
 def local_ray(
-    *, dashboard: bool, forward_logs: bool = True, temp_dir: Path | None = None
+    *,
+    dashboard: bool,
+    forward_logs: bool = True,
+    temp_dir: Path | None = None,
+    grpc_host: str = "127.0.0.1",
 ) -> Iterator[None]:
-    """A Ray cluster on loopback that lives as long as the block; others are left alone."""
+    """A Ray cluster on loopback that lives as long as the block; others are left alone.
+
+    Its proxies have our door, and gRPC listens on ``grpc_host`` instead of on all addresses.
+    """
+    set_for_children({PROXY_CALLBACK: DOOR, "DOOR_GRPC_HOST": grpc_host})
     ray.init(
         address="local",
         namespace="serve",

@@ -10,11 +10,12 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from ray.serve.schema import ServeDeploySchema
+from ray.serve.schema import DeploymentSchema, ServeApplicationSchema, ServeDeploySchema
 
 from configs.app import AppConfig
 from configs.environment import Environment, read_environment
-from serve_app.build import DEPLOYMENTS
+from serve_app.build import ACCOUNTS_DEPLOYMENT, DEPLOYMENTS
+from serve_app.exposure import ExposedError, check_exposure
 
 IMPORT_PATH = "serve_app:build"
 
@@ -68,14 +69,34 @@ def profile_faults(document: Any) -> Iterator[str]:
         yield from _lines(error, "")
         return
     for application in profile.applications:
-        for deployment in application.deployments:
-            if application.import_path == IMPORT_PATH and deployment.name not in DEPLOYMENTS:
-                yield f"deployments: {deployment.name!r} is none of {', '.join(DEPLOYMENTS)}"
         if application.import_path == IMPORT_PATH:
-            try:
-                AppConfig.model_validate(application.args)
-            except ValidationError as error:
-                yield from _lines(error, "args.")
+            yield from _application_faults(application, profile.http_options.host)
+
+
+def _application_faults(application: ServeApplicationSchema, host: str) -> Iterator[str]:
+    deployments = {deployment.name: deployment for deployment in application.deployments}
+    for name in deployments.keys() - set(DEPLOYMENTS):
+        yield f"deployments: {name!r} is none of {', '.join(DEPLOYMENTS)}"
+    try:
+        config = AppConfig.model_validate(application.args)
+    except ValidationError as error:
+        yield from _lines(error, "args.")
+        return
+    try:
+        check_exposure(config.auth, [host])
+    except ExposedError as error:
+        yield f"args.auth: {error}"
+    yield from _accounts_faults(config, deployments.get(ACCOUNTS_DEPLOYMENT))
+
+
+def _accounts_faults(config: AppConfig, accounts: DeploymentSchema | None) -> Iterator[str]:
+    if accounts is None:
+        return
+    if not config.auth.asks_for_keys:
+        yield f"deployments: {ACCOUNTS_DEPLOYMENT} is there only with args.auth.mode keys"
+    options = accounts.model_dump(exclude_unset=True)
+    if options.get("num_replicas", 1) != 1 or "autoscaling_config" in options:
+        yield f"deployments: {ACCOUNTS_DEPLOYMENT} must have one replica, which counts for all"
 
 
 def unknown_keys(model: type[BaseModel], data: Any, path: str = "") -> Iterator[str]:

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from deployments.messages import SpeechEnded, SpeechStarted
+from serve_app.meter import Meter
 from serve_app.orders import SpeechCall
 from serve_app.request_log import RequestLog
 
@@ -13,10 +14,16 @@ class Speech:
     """Leaving the ``async with`` block stops everything that still works for it."""
 
     def __init__(
-        self, call: SpeechCall, started: SpeechStarted, stream: Any, log: RequestLog
+        self,
+        call: SpeechCall,
+        started: SpeechStarted,
+        stream: Any,
+        log: RequestLog,
+        meter: Meter,
     ) -> None:
         self._stream = stream
         self._log = log
+        self._meter = meter
         self.call = call
         self.started = started
         self.ended: SpeechEnded | None = None
@@ -43,6 +50,7 @@ class Speech:
                     if isinstance(message, SpeechEnded):
                         self.ended = message
                         self._log.ended(message)
+                        self._meter.heard(self.call.caller, message.audio_s)
                     else:
                         yield message
         finally:

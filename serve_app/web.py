@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -29,12 +30,13 @@ _EXPOSED_HEADERS = [
 ]  # fmt: skip
 
 
-def make_web_app(http: Http, desk: SpeechDesk, health: EngineHealth) -> FastAPI:
-    """Put the front door together."""
+def make_web_app(http: Http, desk: SpeechDesk, health: EngineHealth, guard: Middleware) -> FastAPI:
+    """Put the front door together. What is added later stands further outside."""
     app = FastAPI(title=_TITLE)
     for error_class in (*CLIENT_ERRORS, HTTPException, Exception):
         app.add_exception_handler(error_class, _answer_error)
     app.add_middleware(BodyLimit, max_bytes=http.max_body_bytes)
+    app.add_middleware(guard.cls, *guard.args, **guard.kwargs)
     if http.cors_origins:
         app.add_middleware(
             CORSMiddleware,

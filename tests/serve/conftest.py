@@ -6,8 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from loopback import EVENTS, PROFILES, free_port
+from loopback import EVENTS, KEYS, PROFILES, free_port
 
+from access.key_file import KeyFile
+from access.keys import Scope
 from configs.environment import Environment
 from serve_app.local_service import deploy, local_ray
 from serve_app.profile import load_profile
@@ -16,7 +18,8 @@ from serve_app.profile import load_profile
 class Cluster:
     """One Ray for the whole test session; each module says which profile it needs."""
 
-    def __init__(self):
+    def __init__(self, temp_dir):
+        self.log_folders = (EVENTS.parent, temp_dir / "session_latest" / "logs")
         port, grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.grpc_address = f"127.0.0.1:{grpc_port}"
@@ -39,7 +42,7 @@ def cluster():
     shutil.rmtree(EVENTS.parent, ignore_errors=True)
     EVENTS.parent.mkdir(parents=True)
     with local_ray(dashboard=False, forward_logs=False, temp_dir=temp_dir):
-        yield Cluster()
+        yield Cluster(temp_dir)
     shutil.rmtree(temp_dir, ignore_errors=True)
 
 
@@ -55,6 +58,19 @@ def tone(cluster):
     """A client of the service with the fake engine."""
     base_url = cluster.use("speech.yaml") + "/tone"
     with httpx.Client(base_url=base_url, timeout=120) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def admin(cluster):
+    """The first key of the service that asks for keys."""
+    return KeyFile(KEYS).add("admin", [Scope.ADMIN])
+
+
+@pytest.fixture
+def guarded(cluster, admin):
+    """A client, without a key, of the service that asks for keys."""
+    with httpx.Client(base_url=cluster.use("guarded.yaml"), timeout=60) as client:
         yield client
 
 

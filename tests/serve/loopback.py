@@ -11,6 +11,10 @@ from configs.environment import PROJECT_ROOT
 
 PROFILES = Path(__file__).parent
 EVENTS = PROJECT_ROOT / "logs/tests/tone-events"
+FOLDER = PROJECT_ROOT / "tests/serve/references"
+"""The reference folder of the profiles."""
+KEYS = PROJECT_ROOT / "logs/tests/keys/keys.json"
+"""The key file of ``guarded.yaml``."""
 
 
 PORTS = range(21_000, 29_000)

@@ -135,6 +135,22 @@ async def test_cancelling_leaves_no_child(tmp_path, new_children):
     assert not new_children()
 
 
+async def test_a_decompression_bomb_is_opened_no_further_than_its_limit(decoder, make_clip):
+    """An hour of silence in next to nothing."""
+    options = ("-af", "volume=0", "-c:a", "flac", "-frame_size", "65535")
+    bomb = make_clip("flac", seconds=3_600, rate_hz=8_000, channels=1, options=options)
+    assert len(bomb) < 200_000
+    with pytest.raises(ReferenceDurationError, match="more than 30 s"):
+        await decoder.decode(bomb)
+
+
+async def test_a_header_that_promises_gigabytes_is_not_believed(decoder, make_clip):
+    clip = bytearray(make_clip("wav", seconds=1.0, rate_hz=RATE_HZ, channels=1))
+    at = clip.index(b"data") + 4
+    clip[at : at + 4] = b"\xfe\xff\xff\xff"
+    assert len(await decoder.decode(bytes(clip))) <= 1.1 * RATE_HZ
+
+
 async def test_memory_has_a_limit(ffmpeg, make_clip):
     limits = ReferenceLimits(decode_memory_bytes=20_000_000)
     with pytest.raises(UndecodableReferenceError):

@@ -2,7 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from configs.environment import EnvironmentVariableError, read_environment, resolve_path
+from configs.environment import (
+    EnvironmentVariableError,
+    read_door,
+    read_environment,
+    resolve_path,
+)
 
 
 def test_defaults():
@@ -42,3 +47,11 @@ def test_what_voice_agents_set_works():
 def test_relative_paths_start_at_the_project():
     assert resolve_path(Path("pyproject.toml")).is_file()
     assert resolve_path(Path("/a/b")) == Path("/a/b")
+
+
+def test_the_door_is_set_by_variables():
+    assert read_door({}).head_timeout_s == 10
+    assert read_door({"DOOR_HEAD_TIMEOUT_S": "2.5"}).head_timeout_s == 2.5
+    assert read_door({"DOOR_GRPC_HOST": "127.0.0.1"}).grpc_host == "127.0.0.1"
+    with pytest.raises(EnvironmentVariableError, match="DOOR_MAX_CONNECTIONS='many'"):
+        read_door({"DOOR_MAX_CONNECTIONS": "many"})

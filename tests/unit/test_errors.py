@@ -41,7 +41,7 @@ def test_every_refusal_has_an_answer():
 
 
 def test_overload_says_when_to_come_back():
-    assert failure_of(deployment_errors.OverloadedError(2.4)).headers == {"Retry-After": "2"}
+    assert failure_of(deployment_errors.OverloadedError(2.4)).headers == {"Retry-After": "3"}
     assert failure_of(deployment_errors.OverloadedError(0.1)).headers == {"Retry-After": "1"}
     assert "Retry-After" in failure_of(deployment_errors.UnavailableError()).headers
 

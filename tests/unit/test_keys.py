@@ -119,7 +119,7 @@ def test_a_write_that_fails_leaves_the_old_file(key_file, monkeypatch):
     def fail(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("access.key_file.os.fsync", fail)
+    monkeypatch.setattr("access.atomic_file.os.fsync", fail)
     with pytest.raises(KeyFileError, match="No space"):
         key_file.add("bob", SPEAK)
     monkeypatch.undo()
