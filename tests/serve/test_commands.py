@@ -17,6 +17,7 @@ import yaml
 from loopback import PROFILES, free_port, wait_until
 
 from configs.environment import PROJECT_ROOT
+from serve_app.local_service import DOOR, PROXY_CALLBACK
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```bash\n(.+?)\n```", README, re.DOTALL)
@@ -107,7 +108,12 @@ def ray_head():
     """A cluster started with Ray's own command line, as an operator does it."""
     dashboard_port = free_port()
     temp_dir = tempfile.mkdtemp(prefix="tts-ray-")  # short: it holds Unix sockets
-    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    environment = os.environ | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        PROXY_CALLBACK: DOOR,
+        "DOOR_GRPC_HOST": "127.0.0.1",
+    }
     binaries = os.path.dirname(sys.executable)  # noqa: PTH120
     child = subprocess.Popen(
         [f"{binaries}/ray", "start", "--head", "--block", f"--port={free_port()}",

@@ -60,4 +60,4 @@ def test_every_dialect_has_the_message_and_the_headers(path, message):
     error = OverloadedError(2.4)
     answer = answer_error(connection(path), error)
     assert message(json.loads(answer.body)) == str(error)
-    assert answer.headers["retry-after"] == "2"
+    assert answer.headers["retry-after"] == "3"
