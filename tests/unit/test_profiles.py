@@ -29,6 +29,7 @@ def test_production_scales_and_pushes_back():
     profile = load_profile(PROJECT_ROOT / "serve_config.yaml", NO_ENVIRONMENT)
     (application,) = profile.applications
     deployments = {deployment.name: deployment for deployment in application.deployments}
+    assert deployments.pop("Accounts").num_replicas == 1
     assert set(deployments) == {"Ingress", "AudioProcessor", "CosyVoice", "MMS"}
     for deployment in deployments.values():
         assert deployment.autoscaling_config["max_replicas"] > 1
