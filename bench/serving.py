@@ -74,17 +74,45 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object as last line")
     arguments = parser.parse_args()
     levels = [int(level) for level in arguments.concurrency.split(",")]
-    rows = asyncio.run(_measure(arguments.url, levels, arguments.requests, arguments.rounds))
+    measure(
+        arguments.url, levels,
+        num_requests=arguments.requests, rounds=arguments.rounds, as_json=arguments.json,
+    )  # fmt: skip
+
+
+def measure(
+    url: str,
+    levels: list[int],
+    *,
+    num_requests: int = 48,
+    rounds: int = 3,
+    as_json: bool = False,
+    key: str | None = None,
+) -> None:
+    """Measure the service at ``url`` with ``levels`` requests at once, and print a table.
+
+    Args:
+        url: of the service.
+        levels: how many requests at once, one row each.
+        num_requests: in each cell.
+        rounds: turns that they are split into.
+        as_json: end with one line of JSON.
+        key: API key, where the service asks for one.
+    """
+    rows = asyncio.run(_measure(url, levels, num_requests, rounds, key))
     print(_table(rows))
-    if arguments.json:
+    if as_json:
         print(json.dumps({"machine": platform.processor(), "rows": [r.as_dict() for r in rows]}))
 
 
-async def _measure(url: str, levels: list[int], num_requests: int, rounds: int) -> list[Row]:
+async def _measure(
+    url: str, levels: list[int], num_requests: int, rounds: int, key: str | None
+) -> list[Row]:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     engine = PiperEngine(PiperSettings(engine="piper"))
     rows = []
     try:
-        async with aiohttp.ClientSession(url) as session:
+        async with aiohttp.ClientSession(url, headers=headers) as session:
             for stream in (True, False):
                 served, direct = _served(session, stream=stream), _direct(engine, stream=stream)
                 await served(TEXTS[0])  # the first request of a fresh service opens its handles

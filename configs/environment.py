@@ -41,6 +41,12 @@ class Environment:
     grpc_port: int | None = None
     """``GRPC_PORT``: the gRPC port, in place of the profile's."""
 
+    service_url: str | None = None
+    """``TTS_URL``: the service that the command line talks to."""
+
+    api_key: str | None = None
+    """``TTS_API_KEY``: what the command line presents there."""
+
     max_connections: int | None = None
     """``TTS_MAX_CONNECTIONS``: open WebSockets, in place of the profile's."""
 
@@ -64,6 +70,8 @@ def read_environment(variables: Mapping[str, str] = os.environ) -> Environment:
         port=_number(variables, "PORT", 65_535) or _number(variables, "TTS_PORT", 65_535),
         models_offline=_flag("MODELSCOPE_OFFLINE", variables.get("MODELSCOPE_OFFLINE", "")),
         grpc_port=_number(variables, "GRPC_PORT", 65_535),
+        service_url=variables.get("TTS_URL") or None,
+        api_key=variables.get("TTS_API_KEY") or None,
         max_connections=_number(variables, "TTS_MAX_CONNECTIONS", 1_000_000),
         chunk_tokens=_number(variables, "TTS_CHUNK_SIZE", 1_000),
     )

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from configs.environment import EnvironmentVariableError, read_environment
+from configs.environment import Environment, EnvironmentVariableError, read_environment
 from serve_app.local_service import StartError, deploy, local_ray
 from serve_app.profile import ProfileError, load_profile
 
@@ -33,21 +33,29 @@ def main() -> int:
     parser.add_argument("profile", type=Path, help="a Serve config such as configs/embedded.yaml")
     parser.add_argument("--no-dashboard", action="store_true", help="start without Ray's dashboard")
     arguments = parser.parse_args()
-    started = time.monotonic()
-    stopped = _stop_signal()
     try:
-        profile = load_profile(arguments.profile, read_environment())
-        host = profile.http_options.host
-        with local_ray(dashboard=not arguments.no_dashboard, grpc_host=host):
-            deploy(profile, timeout_s=_START_TIMEOUT_S)
-            url = f"http://localhost:{profile.http_options.port}"
-            print(_WELCOME.format(took_s=time.monotonic() - started, url=url), flush=True)
-            stopped.wait()
-            print("Stopping ...", flush=True)
+        run(arguments.profile, read_environment(), dashboard=not arguments.no_dashboard)
     except (ProfileError, EnvironmentVariableError, StartError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def run(file: Path, environment: Environment, *, dashboard: bool) -> None:
+    """Run the profile in ``file`` until Ctrl-C or SIGTERM.
+
+    Raises:
+        ProfileError, StartError: it could not be started.
+    """
+    started = time.monotonic()
+    stopped = _stop_signal()
+    profile = load_profile(file, environment)
+    with local_ray(dashboard=dashboard, grpc_host=profile.http_options.host):
+        deploy(profile, timeout_s=_START_TIMEOUT_S)
+        url = f"http://localhost:{profile.http_options.port}"
+        print(_WELCOME.format(took_s=time.monotonic() - started, url=url), flush=True)
+        stopped.wait()
+        print("Stopping ...", flush=True)
 
 
 def _stop_signal() -> threading.Event:

@@ -1,0 +1,1 @@
+"""``cosyvoice-mms``: the command line. Each module is one command."""
