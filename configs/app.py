@@ -17,6 +17,10 @@ class Engines(StrictModel):
 
     cosyvoice: EngineSettings
     mms: EngineSettings = MmsSettings(engine="mms")
+    languages: dict[str, Literal["cosyvoice", "mms"]] = Field(default={})
+    """Language code to the deployment that speaks it when a client names none, where that shall
+    not be the usual one: CosyVoice for Chinese, Cantonese, English, Japanese, Korean, German,
+    Spanish, French, Italian and Russian, MMS for all others."""
     voice_cache_bytes: int = Field(default=512 * MEBIBYTE, ge=0)
     """Bound of the prepared voices that one replica keeps."""
 

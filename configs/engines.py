@@ -40,8 +40,12 @@ class MmsSettings(StrictModel):
     """Meta MMS: one VITS checkpoint per language."""
 
     engine: Literal["mms"]
-    models: dict[str, str] = Field(default={"ms": "facebook/mms-tts-zlm"}, min_length=1)
-    """Language code to a checkpoint: a local folder, or a hub id."""
+    models: dict[str, str] = Field(default={})
+    """Language code to a checkpoint: a local folder, or a hub id. Malay from the hub where neither
+    this nor ``model_folder`` is given."""
+    model_folder: Path | None = None
+    """A folder whose subfolders are named like the checkpoints, ``mms-tts-<iso3>``: each is spoken.
+    ``models`` wins where both have a language."""
     device: Device = "auto"
     hub: Literal["modelscope", "huggingface"] = "modelscope"
     """Where a hub id is fetched from; never with MODELSCOPE_OFFLINE=1."""

@@ -95,6 +95,7 @@ class AudioProcessor:
     def _started(self, opening: Speaking, data: bytes) -> SpeechStarted:
         return SpeechStarted(
             engine=opening.engine,
+            language=opening.language,
             sample_rate_hz=self._rate_hz,
             voice_match=opening.voice_match,
             voice_cache=opening.voice_cache,

@@ -23,7 +23,7 @@ from deployments.messages import (
     Speaking,
 )
 from deployments.metrics import EngineMetrics
-from engines.checks import check_request
+from engines.checks import check_request, in_spoken_language
 from engines.errors import EngineBusyError, EngineFailureError
 from engines.protocol import PreparedVoice
 from engines.registry import load_engine
@@ -55,12 +55,13 @@ class EngineServer:
         """
         info = self._engine.info
         try:
-            check_request(info, task.synthesis)
+            synthesis = in_spoken_language(info, task.synthesis)
+            check_request(info, synthesis)
             if self._wants_reference(task):
                 yield ReferenceWanted()
                 return
             voice, outcome = await self._voice(task)
-            chunks = self._engine.synthesize(replace(task.synthesis, voice=voice))
+            chunks = self._engine.synthesize(replace(synthesis, voice=voice))
             first = await anext(chunks, None)
         except EngineBusyError as error:
             yield Refused(OverloadedError(error.retry_after_s))
@@ -71,9 +72,15 @@ class EngineServer:
         async with aclosing(chunks):
             if first is None:
                 raise EngineFailureError("the engine ended without audio")
-            match = info.voice_match if task.synthesis.mode.clones else None
             head = int(_HEAD_S * info.sample_rate_hz)
-            yield Speaking(info.name, info.sample_rate_hz, match, outcome, first[:head])
+            yield Speaking(
+                engine=info.name,
+                language=synthesis.language,
+                sample_rate_hz=info.sample_rate_hz,
+                voice_match=info.voice_match if synthesis.mode.clones else None,
+                voice_cache=outcome,
+                samples=first[:head],
+            )
             if len(first) > head:
                 yield first[head:]
             async for samples in chunks:

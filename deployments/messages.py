@@ -95,6 +95,7 @@ class Speaking:
     """The first message of a request that succeeds so far; the others are bare samples."""
 
     engine: str
+    language: str | None
     sample_rate_hz: int
     voice_match: str | None
     voice_cache: CacheOutcome | None
@@ -112,6 +113,7 @@ class SpeechStarted:
     """The first message of a request that succeeds so far, with its first bytes."""
 
     engine: str
+    language: str | None
     sample_rate_hz: int
     voice_match: str | None
     voice_cache: CacheOutcome | None

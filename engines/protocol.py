@@ -104,6 +104,8 @@ class SynthesisRequest:
         transcript: what is said in the reference (zero_shot).
         instruction: how to speak, in words (instruct).
         language: code of the text's language, or None for the engine's default.
+        language_guessed: whether ``language`` was guessed from a few letters, so that an engine
+            that does not speak it had better use its default than refuse.
         speed: 1.0 is natural, 2.0 twice as fast.
         seed: makes random draws repeatable, alone or among other requests.
         stream: chunks are wanted as soon as they can be made; otherwise the engine may make
@@ -117,6 +119,7 @@ class SynthesisRequest:
     transcript: str | None = None
     instruction: str | None = None
     language: str | None = None
+    language_guessed: bool = False
     speed: float = 1.0
     seed: int | None = None
     stream: bool = True

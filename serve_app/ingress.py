@@ -12,11 +12,13 @@ from ray.serve.handle import DeploymentHandle
 from configs.app import AppConfig
 from configs.environment import read_door, resolve_path
 from deployments.logs import start_logging
+from engines.language_detection import load_detector
 from serve_app.desk import SpeechDesk
+from serve_app.engine_choice import COSYVOICE, MMS, EngineChoice
 from serve_app.exposure import check_exposure, serving_hosts
 from serve_app.grpc_door import infer
 from serve_app.health import EngineHealth
-from serve_app.orders import COSYVOICE, MMS, OrderTaker
+from serve_app.orders import OrderTaker
 from serve_app.protos.cosyvoice_pb2 import Request, Response
 from serve_app.references import ReferenceResolver
 from serve_app.security import Security
@@ -53,8 +55,12 @@ class Ingress:
             VoiceCatalogue(folders),
             ReferenceFolder(resolve_path(reference_folder) if reference_folder else None),
         )
+        load_detector()
         taker = OrderTaker(
-            references, config.http.max_text_characters, config.voices.voice_aliases()
+            references,
+            config.http.max_text_characters,
+            config.voices.voice_aliases(),
+            EngineChoice(config.engines.languages),
         )
         self._desk = SpeechDesk(taker, audio_processor, engines, self._security.meter)
         application = serve.get_replica_context().app_name

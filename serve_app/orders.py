@@ -8,14 +8,14 @@ from types import MappingProxyType
 from audio.formats import AudioFormat
 from engines.protocol import Mode, Priority, SynthesisRequest
 from serve_app.caller import ANONYMOUS, Caller
+from serve_app.engine_choice import COSYVOICE, MMS, EngineChoice, TextLanguage
 from serve_app.errors import InvalidFieldError, TextTooLongError
 from serve_app.references import ReferenceResolver, ResolvedReference
 from voices.errors import UnknownVoiceError
 
-COSYVOICE = "cosyvoice"
-MMS = "mms"
+__all__ = ["COSYVOICE", "DEFAULT_VOICE", "MMS", "OrderTaker", "SpeechCall", "SpeechOrder"]
+
 DEFAULT_VOICE = "qwen"
-_MMS_LANGUAGES = frozenset({"ms"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,9 @@ class SpeechOrder:
         reference: a clip instead: the bytes of an audio file, or what ``reference_audio`` may be.
         transcript: what is said in the clip, where the client knows.
         instruction: how to speak, in words.
-        language: code of the text's language, normalised; None where the client does not say.
+        language: code of the text's language, normalised; None leaves it to the text.
+        language_sample: what to tell the language by, if not by ``text``: what was said before it,
+            so that a voice does not change between the sentences of one speech.
         speed: 1.0 is natural.
         seed: makes random draws repeatable.
         stream: answer while the audio is made.
@@ -47,6 +49,7 @@ class SpeechOrder:
     transcript: str | None = None
     instruction: str | None = None
     language: str | None = None
+    language_sample: str | None = None
     speed: float = 1.0
     seed: int | None = None
     stream: bool = False
@@ -88,8 +91,10 @@ class OrderTaker:
         references: ReferenceResolver,
         max_text_characters: int,
         voice_aliases: Mapping[str, str] = MappingProxyType({}),
+        choice: EngineChoice | None = None,
     ) -> None:
         self._references = references
+        self._choice = choice or EngineChoice()
         self._max_text_characters = max_text_characters
         self._voice_aliases = voice_aliases
 
@@ -104,7 +109,8 @@ class OrderTaker:
         num_characters = len(order.text)
         if num_characters > self._max_text_characters:
             raise TextTooLongError(num_characters, self._max_text_characters)
-        engine = order.engine or _engine_for(order.language)
+        language = TextLanguage.of(order.language_sample or order.text, order.language)
+        engine = order.engine or self._choice.engine_for(language)
         reference = self._reference(order, engine)
         transcript = order.transcript or (reference.transcript if reference else None)
         mode = _mode(order, transcript, is_cosyvoice=engine == COSYVOICE)
@@ -113,7 +119,8 @@ class OrderTaker:
             mode=mode,
             transcript=transcript,
             instruction=order.instruction,
-            language=order.language,
+            language=language.code,
+            language_guessed=language.is_guess,
             speed=order.speed,
             seed=order.seed,
             stream=order.stream,
@@ -124,7 +131,7 @@ class OrderTaker:
             synthesis=synthesis,
             clip=reference.clip if reference else None,
             brought=reference.brought if reference else False,
-            voice=reference.label if reference else order.language or "default",
+            voice=reference.label if reference else language.code or "default",
             audio_format=order.audio_format,
             stream=order.stream,
             caller=order.caller,
@@ -145,10 +152,6 @@ class OrderTaker:
             if name not in self._voice_aliases:
                 raise
             return self._references.voice(self._voice_aliases[name])
-
-
-def _engine_for(language: str | None) -> str:
-    return MMS if language in _MMS_LANGUAGES else COSYVOICE
 
 
 def _mode(order: SpeechOrder, transcript: str | None, *, is_cosyvoice: bool) -> Mode:

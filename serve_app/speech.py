@@ -69,6 +69,8 @@ def speech_headers(call: SpeechCall, started: SpeechStarted) -> dict[str, str]:
         "X-TTS-Mode": call.synthesis.mode.value,
         "X-Sample-Rate": str(started.sample_rate_hz),
     }
+    if started.language:
+        headers["X-TTS-Language"] = started.language
     if started.voice_match:
         headers["X-TTS-Voice-Match"] = started.voice_match
     if started.voice_cache:

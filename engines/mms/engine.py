@@ -9,11 +9,12 @@ from configs.engines import MmsSettings
 from engines.checks import check_request
 from engines.device import pick_device
 from engines.errors import EngineLoadError, NothingToSpeakError, UnsupportedModeError
-from engines.languages import normalize_language
 from engines.mms.checkpoint import open_checkpoint
+from engines.mms.installed import installed_models
 from engines.mms.speaker import MmsSpeaker, TokenIds
 from engines.plain import PlainEngine
 from engines.protocol import EngineInfo, Mode, PreparedVoice, Reference, Samples, SynthesisRequest
+from engines.spoken_numbers import spell_out
 from engines.tempo import change_tempo, split_speed
 from engines.text import split_text
 from engines.threads import map_in_executor
@@ -27,8 +28,8 @@ class MmsEngine(PlainEngine):
     def __init__(self, settings: MmsSettings) -> None:
         device = pick_device(settings.device)
         self._speakers = {
-            normalize_language(code): MmsSpeaker(*open_checkpoint(source, settings.hub, device))
-            for code, source in settings.models.items()
+            language: MmsSpeaker(*open_checkpoint(source, settings.hub, device))
+            for language, source in installed_models(settings).items()
         }
         rates = {speaker.sample_rate_hz for speaker in self._speakers.values()}
         if len(rates) > 1:
@@ -58,7 +59,9 @@ class MmsEngine(PlainEngine):
         language = request.language or self.info.languages[0]
         speaker = self._speakers[language]
         segments = split_text(
-            request.text, language=language, max_characters=_MAX_SEGMENT_CHARACTERS
+            spell_out(request.text, language),
+            language=language,
+            max_characters=_MAX_SEGMENT_CHARACTERS,
         )
         speakable = [tokens for tokens in map(speaker.tokenize, segments) if len(tokens)]
         if not speakable:

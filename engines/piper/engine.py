@@ -20,6 +20,7 @@ from piper.config import PiperConfig
 
 from configs.engines import PiperSettings
 from configs.environment import resolve_path
+from engines import malay
 from engines.checks import check_request
 from engines.errors import EngineLoadError, NothingToSpeakError
 from engines.piper.pitch import median_pitch_hz, shift_pitch
@@ -94,9 +95,9 @@ class PiperEngine(PlainEngine):
         )
         if (pitch_hz := self._wanted_pitch_hz(request)) is not None:
             speak = _Matched(speak, self.info.sample_rate_hz, pitch_hz)
-        segments = split_text(
-            request.text, language=language, max_characters=_MAX_SEGMENT_CHARACTERS
-        )
+        # eSpeak NG reads English numbers well, and Malay ones digit by digit or not at all.
+        text = malay.spell_out(request.text) if language == "ms" else request.text
+        segments = split_text(text, language=language, max_characters=_MAX_SEGMENT_CHARACTERS)
         any_audio = False
         async for samples in map_in_executor(self._executor, speak, segments):
             if len(samples):

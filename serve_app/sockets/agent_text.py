@@ -1,6 +1,9 @@
 """The text of one ``synthesize``: given at once, or in pieces while it is spoken."""
 
+from dataclasses import replace
+
 from audio.formats import AudioFormat
+from engines.language_detection import detect_language
 from serve_app.caller import Caller
 from serve_app.client_bodies import AgentSpeechBody
 from serve_app.errors import InvalidFieldError
@@ -22,6 +25,7 @@ class AgentText:
         self._utterance = utterance
         self._caller = caller
         self._gatherer = SentenceGatherer(message.language_code, max_characters)
+        self._language_sample = ""
 
     def speak_whole(self) -> None:
         """Speak the message's text; nothing follows.
@@ -46,7 +50,10 @@ class AgentText:
         self._utterance.end()
 
     def _order(self, text: str) -> SpeechOrder:
-        return agent_order(self._message, text, self._caller)
+        if detect_language(self._language_sample) is None:  # the first words that tell decide
+            self._language_sample += f"{text} "
+        order = agent_order(self._message, text, self._caller)
+        return replace(order, language_sample=self._language_sample)
 
 
 def agent_order(message: Synthesize | AgentSpeechBody, text: str, caller: Caller) -> SpeechOrder:

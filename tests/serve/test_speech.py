@@ -144,6 +144,24 @@ def test_a_mode_that_the_engine_cannot_do_is_refused(embedded):
     }
 
 
+def test_the_answer_says_which_language_was_spoken(embedded):
+    for fields, language in [
+        ({"text": SENTENCE}, "en"),
+        ({"text": "Sila tunggu sebentar."}, "ms"),
+        ({"text": "Sila tunggu sebentar.", "language": "eng"}, "en"),
+        ({"text": "Silakan tunggu sebentar ya."}, "ms"),
+        ({"text": "Bonjour tout le monde."}, "en"),
+    ]:
+        response = embedded.post(TTS, json=fields)
+        assert response.headers["x-tts-language"] == language
+
+
+def test_a_script_that_the_engine_does_not_speak_is_refused(embedded):
+    response = embedded.post(TTS, json={"text": "您的订单 A102 已经发货。"})
+    assert (response.status_code, response.json()["error"]["field"]) == (422, "language")
+    assert "does not speak 'zh'; it speaks en, ms" in response.json()["error"]["message"]
+
+
 def test_a_language_that_the_engine_does_not_speak_is_refused(embedded):
     response = embedded.post(TTS, json={"text": "你好", "language": "zh"})
     assert response.status_code == 422

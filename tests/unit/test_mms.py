@@ -15,6 +15,7 @@ from engines.errors import (
     UnsupportedModeError,
 )
 from engines.mms import MmsEngine
+from engines.mms.installed import installed_models
 from engines.protocol import Mode, Reference, SynthesisRequest
 
 LETTERS = " abcdefghijklmnopqrstuvwxyz'-"
@@ -115,7 +116,7 @@ async def test_other_scripts_are_romanised_where_the_model_wants_it(engine):
 
 async def test_what_it_cannot_do_is_refused(engine):
     with pytest.raises(NothingToSpeakError):
-        await spoken(engine, "你好 123", language="ms")
+        await spoken(engine, "你好", language="ms")
     with pytest.raises(UnsupportedLanguageError, match="ms, ko"):
         await spoken(engine, "hello", language="en")
     with pytest.raises(UnsupportedModeError):
@@ -138,6 +139,53 @@ def test_offline_means_no_download(monkeypatch, hub):
     settings = MmsSettings(engine="mms", models={"ms": "facebook/mms-tts-none"}, hub=hub)
     with pytest.raises(EngineLoadError, match="MODELSCOPE_OFFLINE"):
         MmsEngine(settings)
+
+
+async def test_each_checkpoint_of_the_folder_is_spoken(tmp_path):
+    for code in ("zlm", "tha", "azj-script_latin"):
+        write_checkpoint(tmp_path / f"mms-tts-{code}")
+    (tmp_path / "notes").mkdir()
+    named = write_checkpoint(tmp_path / "other")
+    settings = MmsSettings(engine="mms", models={"yor": named}, model_folder=tmp_path)
+    engine = MmsEngine(settings)
+    try:
+        assert engine.info.languages == ("yo", "az", "th", "ms")
+        assert len(await spoken(engine, "salam", language="az"))
+        with pytest.raises(UnsupportedLanguageError, match="it speaks yo, az, th, ms"):
+            await spoken(engine, "hello", language="fr")
+    finally:
+        engine.close()
+
+
+def test_two_checkpoints_of_the_folder_for_one_language(tmp_path):
+    for script in ("arabic", "latin"):
+        (tmp_path / f"mms-tts-urd-script_{script}").mkdir()
+    settings = MmsSettings(engine="mms", model_folder=tmp_path)
+    with pytest.raises(EngineLoadError, match="name the one to use in the setting models"):
+        installed_models(settings)
+    chosen = str(tmp_path / "mms-tts-urd-script_latin")
+    settings = MmsSettings(engine="mms", models={"urd": chosen}, model_folder=tmp_path)
+    assert installed_models(settings) == {"ur": chosen}
+
+
+def test_a_folder_without_checkpoints(tmp_path):
+    with pytest.raises(EngineLoadError, match="holds no folder called"):
+        installed_models(MmsSettings(engine="mms", model_folder=tmp_path))
+    with pytest.raises(EngineLoadError, match="does not exist"):
+        installed_models(MmsSettings(engine="mms", model_folder=tmp_path / "none"))
+
+
+def test_malay_is_fetched_where_nothing_else_is_named():
+    assert installed_models(MmsSettings(engine="mms")) == {"ms": "facebook/mms-tts-zlm"}
+
+
+async def test_numbers_are_spoken_in_malay(engine):
+    """The checkpoint knows no digit: what is heard are the words."""
+    written, words = [
+        await spoken(engine, text, language="ms", seed=1)
+        for text in ("ada 12 kucing", "ada dua belas kucing")
+    ]
+    np.testing.assert_array_equal(written, words)
 
 
 def test_sample_rates_must_agree(tmp_path):

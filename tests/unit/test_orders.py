@@ -3,6 +3,7 @@ import pytest
 from audio.formats import AudioFormat
 from engines.protocol import Mode, Priority
 from serve_app.caller import Caller
+from serve_app.engine_choice import EngineChoice
 from serve_app.errors import InvalidFieldError, TextTooLongError
 from serve_app.orders import COSYVOICE, MMS, OrderTaker, SpeechOrder
 from serve_app.references import ReferenceResolver
@@ -31,6 +32,41 @@ def test_text_alone_is_spoken_by_cosyvoice_with_the_default_voice(taker):
 def test_malay_is_spoken_by_mms_with_its_own_voice(taker):
     call = taker.take(SpeechOrder(text="Selamat pagi", language="ms", voice="anna"))
     assert (call.engine, call.voice, call.clip) == (MMS, "ms", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "language", "guessed"),
+    [
+        ("Your order has been shipped.", COSYVOICE, "en", True),
+        ("Sila tunggu sebentar.", MMS, "ms", True),
+        ("您的订单已经发货。", COSYVOICE, "zh", False),
+        ("สวัสดีครับ", MMS, "th", False),
+        ("Xylophone!", COSYVOICE, None, False),
+    ],
+)
+def test_a_text_says_its_language_where_the_client_does_not(taker, text, engine, language, guessed):
+    call = taker.take(SpeechOrder(text=text))
+    assert (call.engine, call.synthesis.language) == (engine, language)
+    assert call.synthesis.language_guessed is guessed
+
+
+def test_what_the_client_says_is_no_guess(taker):
+    call = taker.take(SpeechOrder(text="Sila tunggu sebentar.", language="en"))
+    assert (call.engine, call.synthesis.language_guessed) == (COSYVOICE, False)
+    call = taker.take(SpeechOrder(text="Sila tunggu sebentar.", engine=COSYVOICE))
+    assert (call.engine, call.synthesis.language) == (COSYVOICE, "ms")
+
+
+def test_what_was_said_before_decides_where_it_is_given(taker):
+    call = taker.take(SpeechOrder(text="Line busy.", language_sample="Sila tunggu. Line busy."))
+    assert call.engine == MMS
+
+
+def test_a_profile_may_choose_otherwise():
+    resolver = ReferenceResolver(VoiceCatalogue([BUILTIN_FOLDER]), ReferenceFolder(None))
+    taker = OrderTaker(resolver, 40, choice=EngineChoice({"zlm": COSYVOICE, "fr": MMS}))
+    assert taker.take(SpeechOrder(text=TEXT, language="ms")).engine == COSYVOICE
+    assert taker.take(SpeechOrder(text=TEXT, language="fr")).engine == MMS
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,20 @@ async def test_numbers_are_spoken(engine):
     assert len(long) > 1.5 * len(short)
 
 
+async def test_malay_numbers_are_spoken_in_malay(engine):
+    """Heard by their length: the words of the number, not its digits one by one."""
+    number, words, without = [
+        len(await spoken(engine, text, language="ms"))
+        for text in (
+            "Harganya RM1999.50 sahaja.",
+            "Harganya seribu sembilan ratus sembilan puluh sembilan ringgit lima puluh sen sahaja.",
+            "Harganya sahaja.",
+        )
+    ]
+    assert number == pytest.approx(words, rel=0.25)
+    assert number > 2 * without
+
+
 @pytest.mark.parametrize(
     ("speed", "ratio"),
     [(0.25, 4.0), (0.5, 2.0), (0.8, 1.25), (1.4, 0.714), (2.0, 0.5), (4.0, 0.25)],
