@@ -110,7 +110,7 @@ class OrderTaker:
         if num_characters > self._max_text_characters:
             raise TextTooLongError(num_characters, self._max_text_characters)
         language = TextLanguage.of(order.language_sample or order.text, order.language)
-        engine = order.engine or self._choice.engine_for(language)
+        engine = order.engine or self._engine(order, language)
         reference = self._reference(order, engine)
         transcript = order.transcript or (reference.transcript if reference else None)
         mode = _mode(order, transcript, is_cosyvoice=engine == COSYVOICE)
@@ -136,6 +136,17 @@ class OrderTaker:
             stream=order.stream,
             caller=order.caller,
         )
+
+    def _engine(self, order: SpeechOrder, language: TextLanguage) -> str:
+        """The language's engine, unless what is asked for is a voice or a manner: MMS has neither.
+
+        A built-in voice asks for none: clients of other services have to name some voice.
+        """
+        if order.reference is not None or order.instruction:
+            return COSYVOICE
+        if order.voice and not self._voice(order.voice).is_builtin:
+            return COSYVOICE
+        return self._choice.engine_for(language)
 
     def _reference(self, order: SpeechOrder, engine: str) -> ResolvedReference | None:
         if order.reference is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serve_app.errors import InvalidFieldError, UnknownReferenceError
-from voices.catalogue import Voice, VoiceCatalogue
+from voices.catalogue import BUILTIN_FOLDER, Voice, VoiceCatalogue
 from voices.reference_folder import ReferenceFolder
 
 FIELD = "reference_audio"
@@ -37,6 +37,11 @@ class ResolvedReference:
     label: str
     transcript: str | None
     brought: bool
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is a voice that the project carries, and not one that somebody chose."""
+        return isinstance(self.clip, Path) and self.clip.is_relative_to(BUILTIN_FOLDER)
 
 
 class ReferenceResolver:

@@ -8,6 +8,7 @@ import httpx2
 import openai
 import pytest
 import soundfile
+from loopback import wait_until
 from starlette.requests import HTTPConnection
 
 from deployments.errors import OverloadedError
@@ -46,6 +47,18 @@ def test_the_client_speaks(openai_client, decode, assert_is_speech, recognise):
     assert headers["content-type"] == "audio/mpeg"
     assert headers["x-tts-voice"] == "qwen", "alloy is one of ours"
     assert "content-length" not in headers, "audio comes while it is made"
+
+
+def test_malay_is_spoken_by_its_own_engine_without_being_named(openai_client, logged):
+    speech = openai_client.audio.speech.create(
+        model="tts-1", voice="alloy", input="Sila tunggu sebentar, harganya RM12.50.",
+        extra_headers={"X-Request-ID": "malay-test"},
+    )  # fmt: skip
+    headers = speech.response.headers
+    assert (headers["x-tts-language"], headers["x-tts-voice"]) == ("ms", "ms")
+    speech.read()
+    (line,) = wait_until(lambda: logged("malay-test"))
+    assert " mms tts " in line
 
 
 async def test_the_asynchronous_client_speaks(embedded, decode, assert_is_speech):

@@ -62,6 +62,17 @@ def test_what_was_said_before_decides_where_it_is_given(taker):
     assert call.engine == MMS
 
 
+@pytest.mark.parametrize("fields", [{"reference": CLIP}, {"instruction": "Whisper."}])
+def test_a_voice_or_a_manner_that_mms_has_not_goes_before_the_language(taker, fields):
+    call = taker.take(SpeechOrder(text="Sila tunggu sebentar.", language="ms", **fields))
+    assert (call.engine, call.synthesis.language) == (COSYVOICE, "ms")
+
+
+def test_a_voice_of_somebodys_own_goes_before_the_language(own_voice):
+    call = own_voice.take(SpeechOrder(text="Sila tunggu sebentar.", voice="silent"))
+    assert (call.engine, call.voice) == (COSYVOICE, "silent")
+
+
 def test_a_profile_may_choose_otherwise():
     resolver = ReferenceResolver(VoiceCatalogue([BUILTIN_FOLDER]), ReferenceFolder(None))
     taker = OrderTaker(resolver, 40, choice=EngineChoice({"zlm": COSYVOICE, "fr": MMS}))
@@ -83,16 +94,21 @@ def test_what_comes_along_decides_the_mode(taker, fields, mode):
     assert taker.take(SpeechOrder(text=TEXT, **fields)).synthesis.mode is mode
 
 
-def test_a_registered_voice_without_a_transcript_is_followed_by_its_sound(tmp_path):
+@pytest.fixture
+def own_voice(tmp_path):
+    """Takes orders where one voice is known, whose words nobody wrote down."""
     (tmp_path / "silent").mkdir()
     (tmp_path / "silent" / "clip.wav").write_bytes(CLIP)
     (tmp_path / "silent" / "voice.toml").write_text(
         'clip = "clip.wav"\nlanguage = "en"\nlicence = "CC0"\nsource = "a test"\n'
     )
     resolver = ReferenceResolver(VoiceCatalogue([tmp_path]), ReferenceFolder(None))
-    taker = OrderTaker(resolver, max_text_characters=40)
+    return OrderTaker(resolver, max_text_characters=40)
+
+
+def test_a_registered_voice_without_a_transcript_is_followed_by_its_sound(own_voice):
     for mode in (None, Mode.TTS, Mode.ZERO_SHOT):
-        call = taker.take(SpeechOrder(text=TEXT, voice="silent", mode=mode))
+        call = own_voice.take(SpeechOrder(text=TEXT, voice="silent", mode=mode))
         assert call.synthesis.mode is Mode.CROSS_LINGUAL
 
 
