@@ -124,6 +124,18 @@ class Http(StrictModel):
     websockets: WebSockets = WebSockets()
 
 
+class Readiness(StrictModel):
+    """The canary behind ``GET /readyz``."""
+
+    interval_s: float = Field(default=30.0, gt=0)
+    """How old what was found last may be before the next sentence is spoken."""
+    timeout_s: float = Field(default=20.0, gt=0)
+    """A sentence that takes longer counts as not spoken."""
+    cosyvoice_text: str = Field(default="Ready.", min_length=1)
+    mms_text: str = Field(default="Sedia.", min_length=1)
+    """In a language that the MMS deployment speaks by default."""
+
+
 class Logging(StrictModel):
     """Log lines of our own; Ray's are set by ``logging_config``."""
 
@@ -141,6 +153,7 @@ class AppConfig(StrictModel):
     audio: Audio = Audio()
     voices: Voices = Voices()
     http: Http = Http()
+    readiness: Readiness = Readiness()
     auth: Auth = Auth()
     logging: Logging = Logging()
 

@@ -106,6 +106,15 @@ def child_environment(variables: Mapping[str, str] = os.environ) -> dict[str, st
     return {name: variables[name] for name in _HARMLESS if name in variables}
 
 
+def visible_gpus(variables: Mapping[str, str] = os.environ) -> list[str] | None:
+    """Return the indices or UUIDs in ``CUDA_VISIBLE_DEVICES``, which Ray sets for each replica.
+
+    None where it is not set: then all GPUs are visible.
+    """
+    value = variables.get("CUDA_VISIBLE_DEVICES")
+    return None if value is None else [part for part in value.split(",") if part]
+
+
 def resolve_path(path: Path) -> Path:
     """Return ``path`` as an absolute path, relative ones counted from the project's root."""
     return path if path.is_absolute() else PROJECT_ROOT / path

@@ -10,9 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from loguru import logger
+
 from audio.decode import ReferenceDecoder
 from audio.encode import Encoder, EncoderFactory
 from audio.ffmpeg import find_ffmpeg
+from audio.playback import Playback
 from audio.speech import SpeechShaper
 from configs.app import Audio, Logging
 from configs.environment import resolve_path
@@ -29,7 +32,7 @@ from deployments.messages import (
     SpeechStarted,
     WholeSpeech,
 )
-from deployments.metrics import SpeechMetrics
+from deployments.metrics import ProcessMetrics, SpeechMetrics
 from engines.protocol import Samples
 
 
@@ -46,6 +49,11 @@ class AudioProcessor:
         self._clips = ClipCache(decoder, settings.reference, rate_hz, self._metrics)
         self._encoders = EncoderFactory(binary, rate_hz, settings.encode_timeout_s)
         self._engines: dict[Any, EngineHandle] = {}
+        self._process = ProcessMetrics()
+
+    def check_health(self) -> None:
+        """Called by Ray again and again: an event loop that is stuck does not answer."""
+        self._process.publish()
 
     async def speak(
         self, job: SpeechJob, engine: EngineHandle
@@ -74,22 +82,29 @@ class AudioProcessor:
         self, job: SpeechJob, engine: EngineHandle, *, whole: bool
     ) -> AsyncGenerator[SpeechMessage, None]:
         arrived = time.perf_counter()
+        playback = Playback()
         clip = await self._clips.get(job.clip) if job.clip is not None else None
         # Each handle that arrives is a new one, and would build a router of its own.
         engine = self._engines.setdefault(engine.deployment_id, engine)
-        with call_engine(engine, job.synthesis, clip, affinity=job.affinity) as call:
+        with call_engine(engine, job, clip) as call:
             # The encoder's process starts while the engine computes.
             async with self._encoders.open(job.audio_format, whole=whole) as encoder:
                 first = await call.first_message()
                 first_audio_s = time.perf_counter() - arrived
                 shaper = SpeechShaper(first.sample_rate_hz, self._rate_hz)
                 opening: Speaking | None = first
-                async for data in _encode(call.chunks(first), shaper, encoder):
+                heard = _heard(call.chunks(first), first.sample_rate_hz, playback)
+                async for data in _encode(heard, shaper, encoder):
                     yield self._started(opening, data) if opening else data
                     opening = None
                 total_s = time.perf_counter() - arrived
         ended = SpeechEnded(shaper.duration_s, first_audio_s, total_s)
+        logger.bind(request_id=job.request_id).debug(
+            "{} spoke {:.2f} s in {:.3f} s", first.engine, ended.audio_s, total_s
+        )
         self._record(first.engine, ended)
+        if not whole and playback.underruns:
+            self._metrics.underruns.inc(playback.underruns, {"engine": first.engine})
         yield ended
 
     def _started(self, opening: Speaking, data: bytes) -> SpeechStarted:
@@ -104,9 +119,18 @@ class AudioProcessor:
 
     def _record(self, engine: str, ended: SpeechEnded) -> None:
         tags = {"engine": engine}
-        self._metrics.audio.inc(ended.audio_s, tags)
+        self._metrics.inference.observe(ended.total_s, tags)
         self._metrics.first_audio.observe(ended.first_audio_s, tags)
         self._metrics.real_time_factor.observe(ended.real_time_factor, tags)
+
+
+async def _heard(
+    chunks: AsyncIterator[Samples], rate_hz: int, playback: Playback
+) -> AsyncGenerator[Samples, None]:
+    """Pass chunks on, and let a simulated listener hear them."""
+    async for samples in chunks:
+        playback.hear(len(samples) / rate_hz, time.perf_counter())
+        yield samples
 
 
 async def _encode(

@@ -9,8 +9,15 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.calls import no_replica_is_refusal
 from deployments.clips import Clip
-from deployments.messages import EngineMessage, EngineTask, ReferenceWanted, Refused, Speaking
-from engines.protocol import Samples, SynthesisRequest
+from deployments.messages import (
+    EngineMessage,
+    EngineTask,
+    ReferenceWanted,
+    Refused,
+    Speaking,
+    SpeechJob,
+)
+from engines.protocol import Samples
 
 EngineHandle = DeploymentHandle[Any]
 
@@ -57,20 +64,18 @@ class EngineCall:
 
 
 @contextmanager
-def call_engine(
-    engine: EngineHandle, synthesis: SynthesisRequest, clip: Clip | None, *, affinity: bool
-) -> Iterator[EngineCall]:
+def call_engine(engine: EngineHandle, job: SpeechJob, clip: Clip | None) -> Iterator[EngineCall]:
     """Ask ``engine`` to speak, without waiting for it; leaving the block stops it.
 
     Args:
         engine: the deployment that shall speak.
-        synthesis: what to say.
+        job: what to say; whether requests with this clip go to the same replica.
         clip: the voice.
-        affinity: send requests with this clip to the same replica.
     """
-    session = clip.key if clip and affinity else ""
+    session = clip.key if clip and job.affinity else ""
     handle = engine.options(method_name="speak", stream=True, session_id=session)
-    call = EngineCall(handle, EngineTask(synthesis, voice_key=clip.key if clip else None), clip)
+    task = EngineTask(job.request_id, job.synthesis, voice_key=clip.key if clip else None)
+    call = EngineCall(handle, task, clip)
     try:
         yield call
     finally:

@@ -22,7 +22,7 @@ from deployments.messages import (
     Refused,
     Speaking,
 )
-from deployments.metrics import EngineMetrics
+from deployments.metrics import EngineMetrics, GpuMetrics, ProcessMetrics
 from engines.checks import check_request, in_spoken_language
 from engines.errors import EngineBusyError, EngineFailureError
 from engines.protocol import PreparedVoice
@@ -46,6 +46,8 @@ class EngineServer:
             voice_cache_bytes, lambda voice: voice.num_bytes
         )
         self._metrics = EngineMetrics()
+        self._process = ProcessMetrics()
+        self._gpus = GpuMetrics()
         logger.info(self._engine.info.loaded_line())
 
     async def speak(self, task: EngineTask) -> AsyncGenerator[EngineMessage, None]:
@@ -61,6 +63,7 @@ class EngineServer:
                 yield ReferenceWanted()
                 return
             voice, outcome = await self._voice(task)
+            logger.bind(request_id=task.request_id).debug("{} begins", info.name)
             chunks = self._engine.synthesize(replace(synthesis, voice=voice))
             first = await anext(chunks, None)
         except EngineBusyError as error:
@@ -93,6 +96,8 @@ class EngineServer:
             EngineFailureError: the engine is dead; Ray then replaces the replica.
         """
         self._metrics.publish(self._engine.info.name, self._engine.figures())
+        self._process.publish()
+        await asyncio.to_thread(self._gpus.publish)
         if not self._engine.is_alive:
             raise EngineFailureError(f"the {self._engine.info.name} engine is dead")
 

@@ -53,6 +53,7 @@ class SpeechJob:
     """One request, checked and resolved, for the AudioProcessor.
 
     Attributes:
+        request_id: for the log lines of everyone who works for it.
         synthesis: what the engine shall say; its ``voice`` is filled in by the engine's replica.
         clip: the reference, as bytes that a client sent or as a file of this service.
         affinity: whether requests with this clip shall meet the same replica. True for clips that
@@ -60,6 +61,7 @@ class SpeechJob:
         audio_format: what the answer is encoded as.
     """
 
+    request_id: str
     synthesis: SynthesisRequest
     clip: bytes | Path | None
     affinity: bool
@@ -77,6 +79,7 @@ class EngineTask:
     alone, and a replica that has the voice needs no more.
     """
 
+    request_id: str
     synthesis: SynthesisRequest
     voice_key: str | None = None
     reference: Reference | None = None

@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from deployments.calls import no_replica_is_refusal
 from deployments.messages import Refused, SpeechJob, SpeechStarted, WholeSpeech
+from deployments.metrics import RequestMetrics
 from serve_app.meter import Meter
 from serve_app.orders import OrderTaker, SpeechCall, SpeechOrder
 from serve_app.request_log import RequestLog
@@ -27,12 +28,14 @@ class SpeechDesk:
         audio_processor: DeploymentHandle[Any],
         engines: dict[str, DeploymentHandle[Any]],
         meter: Meter,
+        metrics: RequestMetrics,
     ) -> None:
         self._taker = taker
         self._whole = audio_processor.options(method_name="speak_whole")
         self._streamed = audio_processor.options(method_name="speak", stream=True)
         self._engines = engines
         self._meter = meter
+        self._metrics = metrics
 
     async def answer(self, order: SpeechOrder, request_id: str) -> Response:
         """Have ``order`` spoken and answer over HTTP, whole or as a stream."""
@@ -54,11 +57,11 @@ class SpeechDesk:
 
     async def begin(self, order: SpeechOrder, request_id: str) -> Speech:
         """Have ``order`` spoken as a stream; return with its first audio."""
-        log = RequestLog(request_id, len(order.text))
+        log = self._log(order, request_id)
         with log.unfinished():
             call = self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
-                stream = self._streamed.remote(_job(call), self._engines[call.engine])
+                stream = self._streamed.remote(_job(call, request_id), self._engines[call.engine])
                 with no_replica_is_refusal():
                     first = await anext(cast(AsyncIterator[Any], stream))
                 if isinstance(first, Refused):
@@ -70,12 +73,14 @@ class SpeechDesk:
 
     async def whole(self, order: SpeechOrder, request_id: str) -> tuple[SpeechCall, WholeSpeech]:
         """Have ``order`` spoken; return what it meant, and the finished file."""
-        log = RequestLog(request_id, len(order.text))
+        log = self._log(order, request_id)
         with log.unfinished():
             call = self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
                 with no_replica_is_refusal():
-                    speech = await self._whole.remote(_job(call), self._engines[call.engine])
+                    speech = await self._whole.remote(
+                        _job(call, request_id), self._engines[call.engine]
+                    )
                 if isinstance(speech, Refused):
                     raise speech.error
             if not isinstance(speech, WholeSpeech):
@@ -85,14 +90,18 @@ class SpeechDesk:
             self._meter.heard(order.caller, speech.ended.audio_s)
             return call, speech
 
+    def _log(self, order: SpeechOrder, request_id: str) -> RequestLog:
+        return RequestLog(request_id, len(order.text), order.caller.name, self._metrics)
+
     def _understand(self, order: SpeechOrder, log: RequestLog) -> SpeechCall:
         call = self._taker.take(order)
         log.understood(call.engine, call.synthesis.mode)
         return call
 
 
-def _job(call: SpeechCall) -> SpeechJob:
+def _job(call: SpeechCall, request_id: str) -> SpeechJob:
     return SpeechJob(
+        request_id=request_id,
         synthesis=call.synthesis,
         clip=call.clip,
         affinity=call.brought,

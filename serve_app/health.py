@@ -18,7 +18,7 @@ class EngineHealth:
     """
 
     def __init__(self, application: str, deployments: dict[str, str]) -> None:
-        self._application = application
+        self.application = application
         self._deployments = deployments
         self._engines: list[str] = []
         self._asked = float("-inf")
@@ -38,7 +38,7 @@ class EngineHealth:
             return self._engines
 
     def _running(self, status: ServeStatus) -> list[str]:
-        application = status.applications.get(self._application)
+        application = status.applications.get(self.application)
         if application is None:
             return []
         return [

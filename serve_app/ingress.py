@@ -12,7 +12,9 @@ from ray.serve.handle import DeploymentHandle
 from configs.app import AppConfig
 from configs.environment import read_door, resolve_path
 from deployments.logs import start_logging
+from deployments.metrics import ProcessMetrics, RequestMetrics
 from engines.language_detection import load_detector
+from serve_app.canary import Canary
 from serve_app.desk import SpeechDesk
 from serve_app.engine_choice import COSYVOICE, MMS, EngineChoice
 from serve_app.exposure import check_exposure, serving_hosts
@@ -56,19 +58,29 @@ class Ingress:
             ReferenceFolder(resolve_path(reference_folder) if reference_folder else None),
         )
         load_detector()
+        metrics = RequestMetrics()
         taker = OrderTaker(
             references,
             config.http.max_text_characters,
             config.voices.voice_aliases(),
             EngineChoice(config.engines.languages),
         )
-        self._desk = SpeechDesk(taker, audio_processor, engines, self._security.meter)
+        self._desk = SpeechDesk(taker, audio_processor, engines, self._security.meter, metrics)
         application = serve.get_replica_context().app_name
         self._health = EngineHealth(application, deployments)
+        ready = config.readiness
+        sentences = {COSYVOICE: ready.cosyvoice_text, MMS: ready.mms_text}
+        self._canary = Canary(self._desk, sentences, ready, metrics)
+        self._process = ProcessMetrics()
+
+    def check_health(self) -> None:
+        """Called by Ray again and again: an event loop that is stuck does not answer."""
+        self._process.publish()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the web application; Ray calls this once the replica is constructed."""
-        return make_web_app(self._http, self._desk, self._health, self._security.guard())
+        guard = self._security.guard()
+        return make_web_app(self._http, self._desk, self._health, self._canary, guard)
 
     async def Inference(  # noqa: N802  the name of upstream's procedure
         self, request: Request, grpc_context: RayServegRPCContext

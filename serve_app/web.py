@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from configs.app import Http
 from serve_app.body_limit import BodyLimit
+from serve_app.canary import Canary
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import answer_error
 from serve_app.errors import CLIENT_ERRORS
@@ -30,7 +31,9 @@ _EXPOSED_HEADERS = [
 ]  # fmt: skip
 
 
-def make_web_app(http: Http, desk: SpeechDesk, health: EngineHealth, guard: Middleware) -> FastAPI:
+def make_web_app(
+    http: Http, desk: SpeechDesk, health: EngineHealth, canary: Canary, guard: Middleware
+) -> FastAPI:
     """Put the front door together. What is added later stands further outside."""
     app = FastAPI(title=_TITLE)
     for error_class in (*CLIENT_ERRORS, HTTPException, Exception):
@@ -52,7 +55,7 @@ def make_web_app(http: Http, desk: SpeechDesk, health: EngineHealth, guard: Midd
     connections = Connections(http.websockets)
     app.include_router(agent_routes(desk, connections, http))
     app.include_router(bistream_routes(desk, connections, http))
-    app.include_router(service_routes(health))
+    app.include_router(service_routes(health, canary))
     return app
 
 

@@ -1,15 +1,18 @@
-"""Health: of the whole service, and of the CosyVoice engine alone."""
+"""What watches the service asks: alive, ready, healthy, metrics."""
 
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, Response
 
+from deployments.node_metrics import read_application
+from serve_app.canary import Canary
 from serve_app.health import EngineHealth
 from serve_app.orders import COSYVOICE
 
 
-def service_routes(health: EngineHealth) -> APIRouter:
+def service_routes(health: EngineHealth, canary: Canary) -> APIRouter:
     """Build the family's routes."""
     router = APIRouter(tags=["Service"])
 
@@ -22,6 +25,24 @@ def service_routes(health: EngineHealth) -> APIRouter:
     @router.post(f"/v1/model/{COSYVOICE}/healthcheck", summary="Is the CosyVoice engine up?")
     async def engine_health() -> JSONResponse:
         return _answer(COSYVOICE in await health.engines_up(), {})
+
+    @router.get("/healthz", summary="Is this process alive?")
+    async def alive() -> JSONResponse:
+        return JSONResponse({"status": "alive"})
+
+    @router.get("/readyz", summary="Was a sentence spoken well lately?")
+    async def ready() -> JSONResponse:
+        problems = canary.problems()
+        if not problems:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready", "problems": problems}, status_code=503)
+
+    @router.get("/api/metrics", summary="Metrics of all replicas, for Prometheus")
+    async def metrics() -> Response:
+        return Response(
+            await read_application(health.application),
+            headers={"Content-Type": CONTENT_TYPE_LATEST},
+        )
 
     return router
 

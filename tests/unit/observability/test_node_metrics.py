@@ -1,0 +1,61 @@
+from prometheus_client.parser import text_string_to_metric_families
+
+from deployments.node_metrics import NodePage, merge
+
+PAGE = """\
+# HELP ray_tts_requests_total Requests.
+# TYPE ray_tts_requests_total counter
+ray_tts_requests_total{application="tts",outcome="ok",replica="a",SessionName="s",WorkerId="w"} 3.0
+ray_tts_requests_total{application="other",outcome="ok",replica="z"} 9.0
+# HELP ray_tts_first_audio_seconds First audio.
+# TYPE ray_tts_first_audio_seconds histogram
+ray_tts_first_audio_seconds_bucket{application="tts",engine="e",le="1.0"} 2.0
+ray_tts_first_audio_seconds_bucket{application="tts",engine="e",le="+Inf"} 3.0
+ray_tts_first_audio_seconds_count{application="tts",engine="e"} 3.0
+ray_tts_first_audio_seconds_sum{application="tts",engine="e"} 1.5
+# HELP ray_serve_deployment_queued_queries Queued.
+# TYPE ray_serve_deployment_queued_queries gauge
+ray_serve_deployment_queued_queries{application="tts",deployment="MMS",handle="h",replica="r"} 4.0
+# HELP ray_object_store_memory Ray's own.
+# TYPE ray_object_store_memory gauge
+ray_object_store_memory{Location="x"} 1.0
+"""
+OTHER = PAGE.replace('replica="a"', 'replica="b"')
+
+
+def read(*pages):
+    text = merge(pages, "tts").decode()
+    return text, {family.name: family.samples for family in text_string_to_metric_families(text)}
+
+
+def test_ours_are_picked_out_and_freed_of_labels_that_nobody_needs():
+    text, families = read(NodePage("10.0.0.1", PAGE))
+    (sample,) = families["tts_requests"]
+    assert sample.name == "tts_requests_total"
+    assert sample.value == 3.0
+    assert sample.labels == {"application": "tts", "outcome": "ok", "replica": "a"}
+    assert "object_store" not in text
+    assert "other" not in text
+
+
+def test_histograms_and_serves_own_come_through():
+    _, families = read(NodePage("10.0.0.1", PAGE))
+    buckets = {
+        sample.labels.get("le"): sample.value for sample in families["tts_first_audio_seconds"]
+    }
+    assert buckets["1.0"] == 2.0
+    assert buckets["+Inf"] == 3.0
+    (queued,) = families["ray_serve_deployment_queued_queries"]
+    assert queued.labels == {"application": "tts", "deployment": "MMS", "replica": "r"}
+
+
+def test_nodes_are_put_together_with_one_head_for_each_metric():
+    text, families = read(NodePage("10.0.0.1", PAGE), NodePage("10.0.0.2", OTHER))
+    assert text.count("# TYPE tts_requests_total ") == 1
+    assert {sample.labels["replica"] for sample in families["tts_requests"]} == {"a", "b"}
+
+
+def test_a_node_that_does_not_answer_is_told():
+    _, families = read(NodePage("10.0.0.1", PAGE), NodePage("10.0.0.2", None))
+    up = {sample.labels["node"]: sample.value for sample in families["tts_metrics_node_up"]}
+    assert up == {"10.0.0.1": 1.0, "10.0.0.2": 0.0}
