@@ -6,10 +6,20 @@ import pytest
 
 from configs.environment import PROJECT_ROOT
 
-PACKAGES = ("serve_app", "deployments", "engines", "audio", "voices", "access", "configs", "bench")
+PACKAGES = (
+    "serve_app",
+    "deployments",
+    "engines",
+    "audio",
+    "voices",
+    "access",
+    "configs",
+    "bench",
+    "commands",
+)
 SOURCES = sorted(
     path
-    for package in (*PACKAGES, "cli")
+    for package in PACKAGES
     for path in (PROJECT_ROOT / package).rglob("*.py")
     if not path.name.endswith(("_pb2.py", "_pb2_grpc.py"))
 )
