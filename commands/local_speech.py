@@ -16,7 +16,7 @@ from commands.errors import CommandError
 from commands.profiles import config_of
 from configs.app import AppConfig
 from configs.environment import resolve_path
-from engines.checks import check_request
+from engines.checks import check_request, in_spoken_language
 from engines.errors import (
     NothingToSpeakError,
     UnsupportedLanguageError,
@@ -26,7 +26,8 @@ from engines.errors import (
 from engines.languages import normalize_language
 from engines.protocol import Engine, Mode, Reference, SynthesisRequest
 from engines.registry import load_engine
-from serve_app.orders import DEFAULT_VOICE, MMS
+from serve_app.engine_choice import COSYVOICE, MMS, EngineChoice, TextLanguage
+from serve_app.orders import DEFAULT_VOICE
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.errors import UnknownVoiceError
 
@@ -49,24 +50,32 @@ def speak_locally(
         EngineLoadError, ProfileError: it could not be started.
     """
     config = config_of(profile)
-    is_mms = arguments.engine == MMS
-    engine = load_engine(config.engines.mms if is_mms else config.engines.cosyvoice)
+    asked = arguments.language
+    language = TextLanguage.of(text, normalize_language(asked) if asked else None)
+    name = arguments.engine or _fitting_engine(arguments, config, language)
+    arguments = argparse.Namespace(**vars(arguments) | {"engine": name})
+    engine = load_engine(config.engines.mms if name == MMS else config.engines.cosyvoice)
     try:
-        yield asyncio.run(_speak(engine, config, text, arguments, audio_format))
+        request = asyncio.run(_request(engine, config, text, arguments, language))
+        yield asyncio.run(_speak(engine, config, request, audio_format))
     except _REFUSALS as error:
         raise CommandError(str(error)) from error
     finally:
         engine.close()
 
 
+def _fitting_engine(
+    arguments: argparse.Namespace, config: AppConfig, language: TextLanguage
+) -> str:
+    """As the service chooses: a clip, a manner or a voice is CosyVoice's in any language."""
+    if arguments.reference or arguments.instruction or arguments.voice:
+        return COSYVOICE
+    return EngineChoice(config.engines.languages).engine_for(language)
+
+
 async def _speak(
-    engine: Engine,
-    config: AppConfig,
-    text: str,
-    arguments: argparse.Namespace,
-    audio_format: AudioFormat,
+    engine: Engine, config: AppConfig, request: SynthesisRequest, audio_format: AudioFormat
 ) -> bytes:
-    request = await _request(engine, config, text, arguments)
     check_request(engine.info, request)
     rate_hz = config.audio.sample_rate_hz
     shaper = SpeechShaper(engine.info.sample_rate_hz, rate_hz)
@@ -84,7 +93,11 @@ async def _speak(
 
 
 async def _request(
-    engine: Engine, config: AppConfig, text: str, arguments: argparse.Namespace
+    engine: Engine,
+    config: AppConfig,
+    text: str,
+    arguments: argparse.Namespace,
+    language: TextLanguage,
 ) -> SynthesisRequest:
     clip, transcript, mode = _clip(arguments, config)
     decoder = ReferenceDecoder(_binary(config), config.audio.reference, config.audio.sample_rate_hz)
@@ -92,18 +105,19 @@ async def _request(
     if clip is not None and mode in engine.info.modes:
         reference = Reference(await decoder.decode(clip), config.audio.sample_rate_hz)
         voice = await asyncio.to_thread(engine.prepare_voice, reference)
-    language = arguments.language
-    return SynthesisRequest(
+    request = SynthesisRequest(
         text=text,
         mode=mode,
         voice=voice,
         transcript=transcript,
         instruction=arguments.instruction,
-        language=normalize_language(language) if language else None,
+        language=language.code,
+        language_guessed=language.is_guess,
         speed=arguments.speed or 1.0,
         seed=arguments.seed,
         stream=False,
     )
+    return in_spoken_language(engine.info, request)
 
 
 def _clip(

@@ -62,8 +62,19 @@ def states_of(profile: Path) -> Iterator[ModelState]:
             folder = resolve_path(settings.model_dir)
             yield ModelState(settings.engine, str(folder), _problem(folder))
         elif isinstance(settings, MmsSettings):
-            for source in settings.models.values():
-                yield ModelState(settings.engine, source, _mms_problem(source))
+            yield from _mms_states(settings)
+
+
+def _mms_states(settings: MmsSettings) -> Iterator[ModelState]:
+    from engines.mms.installed import installed_models  # takes torch
+
+    try:
+        sources = installed_models(settings).values()
+    except EngineLoadError as error:
+        yield ModelState(settings.engine, str(settings.model_folder), str(error))
+        return
+    for source in sources:
+        yield ModelState(settings.engine, source, _mms_problem(source))
 
 
 def _list(arguments: argparse.Namespace) -> int:

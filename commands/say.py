@@ -15,10 +15,11 @@ from audio.formats import AudioFormat
 from commands.errors import CommandError
 from commands.parsers import DEFAULT_PROFILE, add_service
 from commands.service import Service
-from engines.languages import normalize_language
 
 _COSYVOICE = "cosyvoice"
 _MMS = "mms"
+_OPEN_CHOICE = "/v1/audio/speech"
+"""The endpoint that leaves the engine to the text's language."""
 _LONG_CHARACTERS = 200
 """From here on a text takes long enough that a person wants to see progress."""
 _PLAYERS = (
@@ -79,8 +80,7 @@ def _format_of(output: Path | None) -> AudioFormat:
 
 
 def _ask(arguments: argparse.Namespace, text: str, audio_format: AudioFormat) -> Iterator[bytes]:
-    path, fields = _request(arguments)
-    fields |= {"text": text, "format": audio_format.value, "stream": "true"}
+    path, fields = _request(arguments, text, audio_format)
     files = {"reference_audio": _read(arguments.reference)} if arguments.reference else None
     with (
         Service(arguments.url, arguments.key) as service,
@@ -89,29 +89,42 @@ def _ask(arguments: argparse.Namespace, text: str, audio_format: AudioFormat) ->
         yield from response.iter_raw()
 
 
-def _request(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """The endpoint that fits, and its fields but for the text."""
-    fields = {
+def _request(
+    arguments: argparse.Namespace, text: str, audio_format: AudioFormat
+) -> tuple[str, dict[str, Any]]:
+    """The endpoint that fits, and its fields."""
+    common = {
         name: str(value)
         for name in ("speed", "seed", "language")
         if (value := getattr(arguments, name)) is not None
-    }
-    is_mms = arguments.engine == _MMS or (
-        arguments.engine is None and normalize_language(arguments.language or "") == "ms"
-    )
+    } | {"stream": "true"}
+    if arguments.engine is None and arguments.reference is None:
+        return _OPEN_CHOICE, common | _openai_fields(arguments, text, audio_format)
+    fields = common | {"text": text, "format": audio_format.value}
     if arguments.reference:
         words = arguments.reference_text
         mode = "zero_shot" if words else "cross_lingual"
         return f"/v1/model/{_COSYVOICE}/{mode}", fields | (
             {"reference_text": words} if words else {}
         )
-    if is_mms:
+    if arguments.engine == _MMS:
         return f"/v1/model/{_MMS}/tts", fields
     if arguments.voice:
         fields["voice_type"] = arguments.voice
     if arguments.instruction:
         return f"/v1/model/{_COSYVOICE}/instruct", fields | {"instruction": arguments.instruction}
     return f"/v1/model/{_COSYVOICE}/tts", fields
+
+
+def _openai_fields(
+    arguments: argparse.Namespace, text: str, audio_format: AudioFormat
+) -> dict[str, str]:
+    fields = {"model": "tts-1", "input": text, "response_format": audio_format.value}
+    if arguments.voice:
+        fields["voice"] = arguments.voice
+    if arguments.instruction:
+        fields["instructions"] = arguments.instruction
+    return fields
 
 
 def _read(file: Path) -> bytes:

@@ -1,6 +1,7 @@
 """The command line against a running service."""
 
 import pytest
+from loopback import wait_until
 
 from commands.main import main
 
@@ -33,6 +34,14 @@ def test_say_writes_speech(say, decode, assert_is_speech, recognise, name, argum
     samples = decode(file.read_bytes())
     assert_is_speech(samples, min_s=1.0, max_s=4.0)
     assert {"children", "garden"} & set(recognise(samples))
+
+
+def test_say_leaves_the_engine_to_the_language(say, decode, assert_is_speech, logged):
+    before = len(logged(" mms tts "))
+    status, file, _ = say("Sila tunggu sebentar, harganya RM12.50.")
+    assert status == 0
+    assert_is_speech(decode(file.read_bytes()), min_s=2.0, max_s=8.0)
+    assert len(wait_until(lambda: logged(" mms tts ")[before:])) == 1
 
 
 def test_say_with_a_clip(say, make_clip, tmp_path, decode, assert_is_speech):

@@ -1,12 +1,14 @@
 """The MMS engine on a small random VITS checkpoint, loaded by the same code as a released one."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from transformers import VitsConfig, VitsModel, VitsTokenizer
 
+from commands.models import _mms_states
 from configs.engines import MmsSettings
 from engines.errors import (
     EngineLoadError,
@@ -173,6 +175,17 @@ def test_a_folder_without_checkpoints(tmp_path):
         installed_models(MmsSettings(engine="mms", model_folder=tmp_path))
     with pytest.raises(EngineLoadError, match="does not exist"):
         installed_models(MmsSettings(engine="mms", model_folder=tmp_path / "none"))
+
+
+def test_the_command_line_lists_what_is_installed(tmp_path):
+    write_checkpoint(tmp_path / "mms-tts-zlm")
+    (tmp_path / "mms-tts-tha").mkdir()
+    states = list(_mms_states(MmsSettings(engine="mms", model_folder=tmp_path)))
+    assert [Path(state.source).name for state in states] == ["mms-tts-tha", "mms-tts-zlm"]
+    assert states[0].problem.endswith("model.safetensors or pytorch_model.bin")
+    assert states[1].problem is None
+    (missing,) = _mms_states(MmsSettings(engine="mms", model_folder=tmp_path / "none"))
+    assert "does not exist" in missing.problem
 
 
 def test_malay_is_fetched_where_nothing_else_is_named():
