@@ -1,6 +1,7 @@
 """Reference clips: from the bytes that a client sent to mono samples, in a child process."""
 
 import asyncio
+import struct
 import subprocess
 from pathlib import Path
 from typing import cast
@@ -20,14 +21,22 @@ from audio.memory_file import memory_file
 from configs.app import ReferenceLimits
 
 _BYTES_PER_SAMPLE = 4
+_AU_HEADER = struct.Struct(">4s5I")
+_LOWEST_RATE_HZ = 4_000
+"""Below that, nothing of a voice is left."""
 
 
 class ReferenceDecoder:
-    """Decodes any container and codec that FFmpeg reads, within limits."""
+    """Decodes any container and codec that FFmpeg reads, within limits.
 
-    def __init__(self, binary: Path, limits: ReferenceLimits, sample_rate_hz: int) -> None:
+    Args:
+        binary: FFmpeg.
+        limits: what is refused.
+        sample_rate_hz: of what comes out; None keeps each clip's own.
+    """
+
+    def __init__(self, binary: Path, limits: ReferenceLimits, sample_rate_hz: int | None) -> None:
         self._limits = limits
-        self._sample_rate_hz = sample_rate_hz
         self._arguments = _decode_arguments(
             binary, sample_rate_hz, longest_s=limits.max_duration_s + 1
         )
@@ -40,15 +49,23 @@ class ReferenceDecoder:
     async def decode(self, data: bytes) -> NDArray[np.float32]:
         """Return the audio in ``data`` as float32 mono samples, shape [n], within [-1, 1].
 
+        Raises: as ``decode_with_rate``.
+        """
+        samples, _ = await self.decode_with_rate(data)
+        return samples
+
+    async def decode_with_rate(self, data: bytes) -> tuple[NDArray[np.float32], int]:
+        """Return the samples, as ``decode`` does, and their rate in Hz.
+
         Raises:
             ReferenceTooLargeError, ReferenceDurationError: outside the limits.
             UndecodableReferenceError: no audio in it, or none within the time and memory given.
         """
         if len(data) > self._limits.max_bytes:
             raise ReferenceTooLargeError(len(data), self._limits.max_bytes)
-        samples = np.frombuffer(await self._run(data), dtype="<f4")
-        self._check(samples)
-        return _within_unit(samples)
+        samples, sample_rate_hz = _read_au(await self._run(data))
+        self._check(samples, sample_rate_hz)
+        return _within_unit(samples), sample_rate_hz
 
     async def _run(self, data: bytes) -> bytes:
         with memory_file(data) as stdin:
@@ -63,11 +80,13 @@ class ReferenceDecoder:
                     raise UndecodableReferenceError from error
         if return_code != 0:
             raise UndecodableReferenceError
-        return output[: len(output) - len(output) % _BYTES_PER_SAMPLE]
+        return output
 
-    def _check(self, samples: NDArray[np.float32]) -> None:
+    def _check(self, samples: NDArray[np.float32], sample_rate_hz: int) -> None:
         limits = self._limits
-        duration_s = len(samples) / self._sample_rate_hz
+        if sample_rate_hz < _LOWEST_RATE_HZ:
+            raise UndecodableReferenceError
+        duration_s = len(samples) / sample_rate_hz
         if not len(samples) or not np.isfinite(samples).all():
             raise UndecodableReferenceError
         if duration_s > limits.max_duration_s:
@@ -83,14 +102,28 @@ def _within_unit(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return samples / peak if peak > 1.0 else samples
 
 
-def _decode_arguments(binary: Path, sample_rate_hz: int, longest_s: float) -> list[str]:
+def _read_au(data: bytes) -> tuple[NDArray[np.float32], int]:
+    """Read what FFmpeg wrote as AU: the simplest container that tells its rate and needs no length.
+
+    Raises:
+        UndecodableReferenceError: FFmpeg wrote nothing.
+    """
+    if len(data) < _AU_HEADER.size:
+        raise UndecodableReferenceError
+    _, offset, _, _, sample_rate_hz, _ = _AU_HEADER.unpack_from(data)
+    count = (len(data) - offset) // _BYTES_PER_SAMPLE
+    samples = np.frombuffer(data, ">f4", count, offset).astype(np.float32)
+    return samples, sample_rate_hz
+
+
+def _decode_arguments(binary: Path, sample_rate_hz: int | None, longest_s: float) -> list[str]:
     """FFmpeg reads its own stdin as a seekable file and can open nothing else.
 
     Some containers keep their index at the end, so a pipe would not do. Play lists and the like
     cannot reach a file or a host, because ``fd`` is the only protocol allowed.
     """
+    rate = {"ar": sample_rate_hz} if sample_rate_hz else {}
     stream = ffmpeg.input("fd:", protocol_whitelist="fd").output(
-        "pipe:1", format="f32le", acodec="pcm_f32le", ac=1, ar=sample_rate_hz, t=longest_s,
-        map="0:a:0",
+        "pipe:1", format="au", acodec="pcm_f32be", ac=1, t=longest_s, map="0:a:0", **rate
     )  # fmt: skip
     return [str(part) for part in stream.global_args(*GLOBAL_ARGUMENTS).compile(cmd=str(binary))]

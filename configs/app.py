@@ -62,6 +62,19 @@ class Voices(StrictModel):
     """Folders of voices besides the built-in ones; a later folder wins over an earlier one."""
     reference_folder: Path | None = None
     """The only place from which a client may name a reference by its path."""
+    store: str = "voices-store"
+    """Where registered voices are kept: a folder, or a URL that fsspec knows (``s3://bucket/x``)."""
+    store_options: dict[str, Any] = Field(default_factory=dict)
+    """What fsspec's file system takes: endpoint, region. Better leave keys to the environment."""
+    refresh_s: float = Field(default=1.0, gt=0, le=60)
+    """How old a replica's view of the store may be."""
+    max_per_owner: int = Field(default=100, gt=0)
+    max_bytes: int = Field(default=20 * MEBIBYTE, gt=0)
+    """Of the audio file that is registered."""
+    min_duration_s: float = Field(default=1.0, gt=0)
+    max_duration_s: float = Field(default=30.0, gt=0)
+    max_transcript_characters: int = Field(default=1_000, gt=0)
+    max_consent_characters: int = Field(default=1_000, gt=0)
     aliases: dict[str, str] = Field(default_factory=dict)
     """Other services' names of voices, to ours; beside those of ``configs.voice_aliases``. A voice
     that has such a name itself goes before it."""
@@ -156,6 +169,18 @@ class AppConfig(StrictModel):
     readiness: Readiness = Readiness()
     auth: Auth = Auth()
     logging: Logging = Logging()
+
+    @model_validator(mode="after")
+    def _voices_can_be_used(self) -> "AppConfig":
+        voices, reference = self.voices, self.audio.reference
+        if voices.max_duration_s > reference.max_duration_s:
+            raise ValueError(
+                "voices.max_duration_s must not exceed audio.reference.max_duration_s: "
+                "longer voices could be registered, but not used"
+            )
+        if not voices.min_duration_s < voices.max_duration_s:
+            raise ValueError("voices.min_duration_s must be below voices.max_duration_s")
+        return self
 
     @field_validator("auth", mode="before")
     @classmethod

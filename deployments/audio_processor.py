@@ -15,15 +15,17 @@ from loguru import logger
 from audio.decode import ReferenceDecoder
 from audio.encode import Encoder, EncoderFactory
 from audio.ffmpeg import find_ffmpeg
+from audio.inspect import ClipInspector
 from audio.playback import Playback
 from audio.speech import SpeechShaper
-from configs.app import Audio, Logging
+from configs.app import Audio, Logging, ReferenceLimits, Voices
 from configs.environment import resolve_path
 from deployments.clips import ClipCache
 from deployments.engine_client import EngineHandle, call_engine
 from deployments.logs import start_logging
 from deployments.messages import (
     REFUSALS,
+    Inspection,
     Refused,
     Speaking,
     SpeechEnded,
@@ -34,20 +36,30 @@ from deployments.messages import (
 )
 from deployments.metrics import ProcessMetrics, SpeechMetrics
 from engines.protocol import Samples
+from voices.store import VoiceStore
 
 
 class AudioProcessor:
     """Decodes references and encodes speech, each in FFmpeg children."""
 
-    def __init__(self, settings: Audio, logging: Logging) -> None:
+    def __init__(self, settings: Audio, voices: Voices, logging: Logging) -> None:
         start_logging(logging, "AudioProcessor")
         binary = find_ffmpeg(resolve_path(settings.ffmpeg) if settings.ffmpeg else None)
         rate_hz = settings.sample_rate_hz
         self._rate_hz = rate_hz
         self._metrics = SpeechMetrics()
         decoder = ReferenceDecoder(binary, settings.reference, rate_hz)
-        self._clips = ClipCache(decoder, settings.reference, rate_hz, self._metrics)
+        self._clips = ClipCache(
+            decoder,
+            settings.reference,
+            rate_hz,
+            VoiceStore.open(voices),
+            voices.refresh_s,
+            self._metrics,
+        )
         self._encoders = EncoderFactory(binary, rate_hz, settings.encode_timeout_s)
+        as_recorded = ReferenceDecoder(binary, _voice_limits(settings.reference, voices), None)
+        self._inspector = ClipInspector(as_recorded, self._encoders, rate_hz)
         self._engines: dict[Any, EngineHandle] = {}
         self._process = ProcessMetrics()
 
@@ -78,15 +90,22 @@ class AudioProcessor:
             return Refused(error)
         return WholeSpeech.of(started, ended)
 
+    async def inspect(self, data: bytes) -> Inspection:
+        """Measure the clip in an audio file's ``data``; return it as a voice is kept."""
+        try:
+            return await self._inspector.inspect(data)
+        except REFUSALS as error:
+            return Refused(error)
+
     async def _speak(
         self, job: SpeechJob, engine: EngineHandle, *, whole: bool
     ) -> AsyncGenerator[SpeechMessage, None]:
         arrived = time.perf_counter()
         playback = Playback()
-        clip = await self._clips.get(job.clip) if job.clip is not None else None
+        voice = await self._clips.voice(job.clip) if job.clip is not None else None
         # Each handle that arrives is a new one, and would build a router of its own.
         engine = self._engines.setdefault(engine.deployment_id, engine)
-        with call_engine(engine, job, clip) as call:
+        with call_engine(engine, job, voice) as call:
             # The encoder's process starts while the engine computes.
             async with self._encoders.open(job.audio_format, whole=whole) as encoder:
                 first = await call.first_message()
@@ -131,6 +150,17 @@ async def _heard(
     async for samples in chunks:
         playback.hear(len(samples) / rate_hz, time.perf_counter())
         yield samples
+
+
+def _voice_limits(reference: ReferenceLimits, voices: Voices) -> ReferenceLimits:
+    """What a clip may be that shall become a voice."""
+    return reference.model_copy(
+        update={
+            "max_bytes": voices.max_bytes,
+            "min_duration_s": voices.min_duration_s,
+            "max_duration_s": voices.max_duration_s,
+        }
+    )
 
 
 async def _encode(

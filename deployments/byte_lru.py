@@ -26,6 +26,10 @@ class ByteLru(Generic[Value]):
         """Bytes held now."""
         return self._num_bytes
 
+    def keys(self) -> frozenset[str]:
+        """What is held now."""
+        return frozenset(self._values)
+
     def get(self, key: str) -> Value | None:
         """Return the value of ``key`` and mark it as used, or None."""
         value = self._values.get(key)

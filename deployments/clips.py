@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from audio.decode import ReferenceDecoder
 from configs.app import ReferenceLimits
 from deployments.byte_lru import ByteLru
-from deployments.messages import CacheOutcome
+from deployments.deletion_watch import DeletionWatch
+from deployments.messages import CacheOutcome, StoredVoice
 from deployments.metrics import SpeechMetrics
 from engines.protocol import Reference
+from voices.store import VoiceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,21 @@ class Clip:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobVoice:
+    """The voice of a job, for an engine replica that may or may not have it.
+
+    Attributes:
+        key: hash of what is heard in the reference, or the id of a voice in the store.
+        stored: whether it is such an id.
+        reference: gets the reference, for a replica that asks for it.
+    """
+
+    key: str
+    stored: bool
+    reference: Callable[[], Awaitable[Reference]]
+
+
 class ClipCache:
     """Decodes clips; remembers them by the hash of their bytes."""
 
@@ -30,14 +48,32 @@ class ClipCache:
         decoder: ReferenceDecoder,
         limits: ReferenceLimits,
         sample_rate_hz: int,
+        voices: VoiceStore,
+        refresh_s: float,
         metrics: SpeechMetrics,
     ) -> None:
         self._decoder = decoder
+        self._voices = voices
         self._sample_rate_hz = sample_rate_hz
         self._clips: ByteLru[Clip] = ByteLru(
             limits.cache_bytes, lambda clip: clip.reference.samples.nbytes
         )
+        self._watch = DeletionWatch(voices, refresh_s, self._clips.keys, self._clips.discard)
         self._metrics = metrics
+
+    async def voice(self, source: bytes | Path | StoredVoice) -> JobVoice:
+        """Return what stands for the voice in ``source``: the bytes of an audio file, or where
+        one lies.
+
+        A stored voice is not even fetched before it is needed: whoever knows its id may have it.
+
+        Raises:
+            Any error of ``get``.
+        """
+        if isinstance(source, StoredVoice):
+            return JobVoice(source.id, True, partial(self._stored, source.id))
+        clip = await self.get(source)
+        return JobVoice(clip.key, False, partial(_at_hand, clip.reference))
 
     async def get(self, source: bytes | Path) -> Clip:
         """Return the clip in ``source``: the bytes of an audio file, or where one lies.
@@ -48,11 +84,27 @@ class ClipCache:
         """
         data = source if isinstance(source, bytes) else await asyncio.to_thread(source.read_bytes)
         file_key = hashlib.blake2b(data, digest_size=16).hexdigest()
-        outcome = CacheOutcome.MISS if self._clips.get(file_key) is None else CacheOutcome.HIT
-        self._metrics.clip_cache.inc(tags={"outcome": outcome})
+        self._count(file_key)
         return await self._clips.get_or_make(file_key, partial(self._decode, data))
+
+    async def _stored(self, voice_id: str) -> Reference:
+        self._count(voice_id)
+        clip = await self._clips.get_or_make(voice_id, partial(self._fetch, voice_id))
+        self._watch.hold(voice_id)
+        return clip.reference
+
+    async def _fetch(self, voice_id: str) -> Clip:
+        return await self._decode(await asyncio.to_thread(self._voices.clip, voice_id))
+
+    def _count(self, key: str) -> None:
+        outcome = CacheOutcome.MISS if self._clips.get(key) is None else CacheOutcome.HIT
+        self._metrics.clip_cache.inc(tags={"outcome": outcome})
 
     async def _decode(self, data: bytes) -> Clip:
         samples = await self._decoder.decode(data)
         reference = Reference(samples, self._sample_rate_hz)
         return Clip(reference, reference.content_key())
+
+
+async def _at_hand(reference: Reference) -> Reference:
+    return reference

@@ -8,7 +8,7 @@ from typing import Any, cast
 from ray.serve.handle import DeploymentHandle
 
 from deployments.calls import no_replica_is_refusal
-from deployments.clips import Clip
+from deployments.clips import JobVoice
 from deployments.messages import (
     EngineMessage,
     EngineTask,
@@ -25,10 +25,10 @@ EngineHandle = DeploymentHandle[Any]
 class EngineCall:
     """A request that is on its way to an engine replica."""
 
-    def __init__(self, call: EngineHandle, task: EngineTask, clip: Clip | None) -> None:
+    def __init__(self, call: EngineHandle, task: EngineTask, voice: JobVoice | None) -> None:
         self._call = call
         self._task = task
-        self._clip = clip
+        self._voice = voice
         self._stream: Any = call.remote(task)
 
     async def first_message(self) -> Speaking:
@@ -39,8 +39,9 @@ class EngineCall:
             Any error in ``REFUSALS``: the engine refused it.
         """
         first = await self._next()
-        if self._clip and isinstance(first, ReferenceWanted):
-            self._stream = self._call.remote(replace(self._task, reference=self._clip.reference))
+        if self._voice and isinstance(first, ReferenceWanted):
+            reference = await self._voice.reference()
+            self._stream = self._call.remote(replace(self._task, reference=reference))
             first = await self._next()
         if isinstance(first, Refused):
             raise first.error
@@ -64,18 +65,22 @@ class EngineCall:
 
 
 @contextmanager
-def call_engine(engine: EngineHandle, job: SpeechJob, clip: Clip | None) -> Iterator[EngineCall]:
+def call_engine(
+    engine: EngineHandle, job: SpeechJob, voice: JobVoice | None
+) -> Iterator[EngineCall]:
     """Ask ``engine`` to speak, without waiting for it; leaving the block stops it.
 
     Args:
         engine: the deployment that shall speak.
-        job: what to say; whether requests with this clip go to the same replica.
-        clip: the voice.
+        job: what to say; whether requests with this voice go to the same replica.
+        voice: whose voice.
     """
-    session = clip.key if clip and job.affinity else ""
+    session = voice.key if voice and job.affinity else ""
     handle = engine.options(method_name="speak", stream=True, session_id=session)
-    task = EngineTask(job.request_id, job.synthesis, voice_key=clip.key if clip else None)
-    call = EngineCall(handle, task, clip)
+    task = EngineTask(job.request_id, job.synthesis)
+    if voice:
+        task = EngineTask(job.request_id, job.synthesis, voice.key, voice.stored)
+    call = EngineCall(handle, task, voice)
     try:
         yield call
     finally:

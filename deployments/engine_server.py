@@ -4,18 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 
 from loguru import logger
 
-from configs.app import Logging
+from configs.app import Logging, Voices
 from configs.engines import EngineSettings
-from deployments.byte_lru import ByteLru
 from deployments.errors import OverloadedError
 from deployments.logs import start_logging
 from deployments.messages import (
     REFUSALS,
-    CacheOutcome,
     EngineMessage,
     EngineTask,
     ReferenceWanted,
@@ -23,9 +20,9 @@ from deployments.messages import (
     Speaking,
 )
 from deployments.metrics import EngineMetrics, GpuMetrics, ProcessMetrics
+from deployments.prepared_voices import PreparedVoices
 from engines.checks import check_request, in_spoken_language
 from engines.errors import EngineBusyError, EngineFailureError
-from engines.protocol import PreparedVoice
 from engines.registry import load_engine
 
 _HEAD_S = 0.4
@@ -38,13 +35,16 @@ class EngineServer:
     """The body of the ``CosyVoice`` and ``MMS`` deployments."""
 
     def __init__(
-        self, name: str, settings: EngineSettings, voice_cache_bytes: int, logging: Logging
+        self,
+        name: str,
+        settings: EngineSettings,
+        voice_cache_bytes: int,
+        voices: Voices,
+        logging: Logging,
     ) -> None:
         start_logging(logging, name)
         self._engine = load_engine(settings)
-        self._voices: ByteLru[PreparedVoice] = ByteLru(
-            voice_cache_bytes, lambda voice: voice.num_bytes
-        )
+        self._voices = PreparedVoices(self._engine, voice_cache_bytes, voices)
         self._metrics = EngineMetrics()
         self._process = ProcessMetrics()
         self._gpus = GpuMetrics()
@@ -59,10 +59,14 @@ class EngineServer:
         try:
             synthesis = in_spoken_language(info, task.synthesis)
             check_request(info, synthesis)
-            if self._wants_reference(task):
-                yield ReferenceWanted()
-                return
-            voice, outcome = await self._voice(task)
+            voice, outcome = None, None
+            if task.voice_key is not None:
+                found = await self._voices.find(task)
+                if found is None:
+                    yield ReferenceWanted()
+                    return
+                voice, outcome = found
+                self._metrics.voice_cache.inc(tags={"engine": info.name, "outcome": outcome})
             logger.bind(request_id=task.request_id).debug("{} begins", info.name)
             chunks = self._engine.synthesize(replace(synthesis, voice=voice))
             first = await anext(chunks, None)
@@ -100,25 +104,6 @@ class EngineServer:
         await asyncio.to_thread(self._gpus.publish)
         if not self._engine.is_alive:
             raise EngineFailureError(f"the {self._engine.info.name} engine is dead")
-
-    def _wants_reference(self, task: EngineTask) -> bool:
-        return (
-            task.voice_key is not None
-            and task.reference is None
-            and self._voices.get(task.voice_key) is None
-        )
-
-    async def _voice(self, task: EngineTask) -> tuple[PreparedVoice | None, CacheOutcome | None]:
-        """Return the task's voice, prepared now if the cache lacks it, and which it was."""
-        if task.voice_key is None:
-            return None, None
-        voice = self._voices.get(task.voice_key)
-        outcome = CacheOutcome.MISS if voice is None else CacheOutcome.HIT
-        self._metrics.voice_cache.inc(tags={"engine": self._engine.info.name, "outcome": outcome})
-        if voice is None and task.reference is not None:
-            prepare = partial(asyncio.to_thread, self._engine.prepare_voice, task.reference)
-            voice = await self._voices.get_or_make(task.voice_key, prepare)
-        return voice, outcome
 
     def __del__(self) -> None:
         """Free the engine; Ray calls this when the replica shuts down."""

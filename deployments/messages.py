@@ -14,9 +14,11 @@ from audio.errors import (
     UndecodableReferenceError,
 )
 from audio.formats import AudioFormat
+from audio.quality import ClipReport
 from deployments.errors import OverloadedError, UnavailableError
 from engines.errors import NothingToSpeakError, UnsupportedLanguageError, UnsupportedModeError
 from engines.protocol import Reference, Samples, SynthesisRequest
+from voices.errors import UnknownVoiceError, VoiceStoreError
 
 REFUSALS = (
     NothingToSpeakError,
@@ -25,8 +27,10 @@ REFUSALS = (
     ReferenceTooLargeError,
     UnavailableError,
     UndecodableReferenceError,
+    UnknownVoiceError,
     UnsupportedLanguageError,
     UnsupportedModeError,
+    VoiceStoreError,
 )
 """Errors that are an answer, not a fault."""
 
@@ -36,6 +40,8 @@ class CacheOutcome(StrEnum):
 
     HIT = "hit"
     MISS = "miss"
+    STORED = "stored"
+    """It was read from the voice store, where a replica once put it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +55,20 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredVoice:
+    """A voice in the voice store."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechJob:
     """One request, checked and resolved, for the AudioProcessor.
 
     Attributes:
         request_id: for the log lines of everyone who works for it.
         synthesis: what the engine shall say; its ``voice`` is filled in by the engine's replica.
-        clip: the reference, as bytes that a client sent or as a file of this service.
+        clip: the reference, as bytes that a client sent, a file of this service, or in the store.
         affinity: whether requests with this clip shall meet the same replica. True for clips that
             clients bring; built-in voices are ready everywhere and spread over all replicas.
         audio_format: what the answer is encoded as.
@@ -63,7 +76,7 @@ class SpeechJob:
 
     request_id: str
     synthesis: SynthesisRequest
-    clip: bytes | Path | None
+    clip: bytes | Path | StoredVoice | None
     affinity: bool
     audio_format: AudioFormat
 
@@ -77,11 +90,16 @@ class EngineTask:
 
     The reference's samples travel only when the replica asked for them: first comes the key
     alone, and a replica that has the voice needs no more.
+
+    Attributes:
+        voice_key: hash of what is heard in the reference, or the id of a voice in the store.
+        stored: whether it is such an id.
     """
 
     request_id: str
     synthesis: SynthesisRequest
     voice_key: str | None = None
+    stored: bool = False
     reference: Reference | None = None
 
 
@@ -160,3 +178,7 @@ class WholeSpeech:
             case [SpeechStarted() as started, SpeechEnded() as ended]:
                 return cls(started, ended)
         raise TypeError(f"a whole speech came as {[type(part).__name__ for part in messages]}")
+
+
+Inspection = ClipReport | Refused
+"""What the AudioProcessor answers about a clip that shall become a voice."""

@@ -88,6 +88,8 @@ class EngineInfo:
     """``fp32``, ``bf16``, ``fp16`` or ``int8``."""
     voice_match: str | None = None
     """How a stand-in follows a reference (``pitch``); None where the voice itself is cloned."""
+    voice_format: str | None = None
+    """Names what ``pack_voice`` gives; None where preparing a voice costs less than reading it."""
 
     def loaded_line(self) -> str:
         """The line that a replica logs when it is ready."""
@@ -143,11 +145,31 @@ class Engine(Protocol):
         """What it has done so far: running totals by name, for the replica's metrics."""
         ...
 
-    def prepare_voice(self, reference: Reference) -> PreparedVoice:
+    def prepare_voice(self, reference: Reference, *, keep: bool = True) -> PreparedVoice:
         """Draw from ``reference`` what this engine needs to speak with its voice.
 
         Blocks while it computes: callers with an event loop run it on a thread.
+
+        Args:
+            reference: the clip.
+            keep: whether the engine may keep the voice on a disk of its own.
         """
+        ...
+
+    def pack_voice(self, voice: PreparedVoice) -> bytes:
+        """Return ``voice`` in the engine's ``voice_format``; only where there is one."""
+        ...
+
+    def unpack_voice(self, data: bytes) -> PreparedVoice:
+        """Return the voice that was packed as ``data``; blocks as ``prepare_voice`` does.
+
+        Raises:
+            EngineLoadError: it holds no voice for this engine.
+        """
+        ...
+
+    def forget_voice(self, voice: PreparedVoice) -> None:
+        """Let go of what the engine remembers of ``voice``; who speaks with it now may finish."""
         ...
 
     def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:

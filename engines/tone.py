@@ -17,15 +17,23 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from configs.engines import ToneSettings
 from configs.environment import resolve_path
 from engines.checks import check_request
-from engines.errors import EngineFailureError
+from engines.errors import EngineFailureError, EngineLoadError
 from engines.plain import PlainEngine
-from engines.protocol import EngineInfo, Mode, Reference, Samples, SynthesisRequest
+from engines.protocol import (
+    EngineInfo,
+    Mode,
+    PreparedVoice,
+    Reference,
+    Samples,
+    SynthesisRequest,
+)
 
 _ORDER = re.compile(r"\b(chunks|delay|fail|nan|loud|busy)=([0-9.]+)")
 _AMPLITUDE = 0.25
@@ -68,13 +76,29 @@ class ToneEngine(PlainEngine):
             languages=(),
             device="cpu",
             precision="fp32",
+            voice_format="tone",
         )
 
-    def prepare_voice(self, reference: Reference) -> ToneVoice:
+    def prepare_voice(self, reference: Reference, *, keep: bool = True) -> ToneVoice:
         """Draw the tone's frequency from the reference's loudness."""
         self._record("prepare_voice")
         loudness = float(np.sqrt(np.mean(np.square(reference.samples, dtype=np.float64))))
         return ToneVoice(frequency_hz=_DEFAULT_FREQUENCY_HZ * (1 + loudness))
+
+    def pack_voice(self, voice: PreparedVoice) -> bytes:
+        """The frequency, in digits."""
+        return str(cast(ToneVoice, voice).frequency_hz).encode()
+
+    def unpack_voice(self, data: bytes) -> ToneVoice:
+        """Read the frequency."""
+        try:
+            return ToneVoice(float(data))
+        except ValueError as error:
+            raise EngineLoadError("this is no packed tone") from error
+
+    def forget_voice(self, voice: PreparedVoice) -> None:
+        """Nothing is remembered; it is recorded that this was asked for."""
+        self._record("forget_voice")
 
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:
         """Yield the chunks that the text orders."""

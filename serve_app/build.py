@@ -32,13 +32,13 @@ def build(args: AppConfig) -> Application:
     """
     engines, logging = args.engines, args.logging
     cosyvoice = _deployment(EngineServer, COSYVOICE_DEPLOYMENT).bind(
-        COSYVOICE_DEPLOYMENT, engines.cosyvoice, engines.voice_cache_bytes, logging
+        COSYVOICE_DEPLOYMENT, engines.cosyvoice, engines.voice_cache_bytes, args.voices, logging
     )
     mms = _deployment(EngineServer, MMS_DEPLOYMENT).bind(
-        MMS_DEPLOYMENT, engines.mms, engines.voice_cache_bytes, logging
+        MMS_DEPLOYMENT, engines.mms, engines.voice_cache_bytes, args.voices, logging
     )
     audio_processor = _deployment(AudioProcessor, AUDIO_PROCESSOR_DEPLOYMENT).bind(
-        args.audio, logging
+        args.audio, args.voices, logging
     )
     ingress = _deployment(serve.ingress()(Ingress), INGRESS_DEPLOYMENT)
     if not args.auth.asks_for_keys:

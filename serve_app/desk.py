@@ -59,7 +59,7 @@ class SpeechDesk:
         """Have ``order`` spoken as a stream; return with its first audio."""
         log = self._log(order, request_id)
         with log.unfinished():
-            call = self._understand(order, log)
+            call = await self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
                 stream = self._streamed.remote(_job(call, request_id), self._engines[call.engine])
                 with no_replica_is_refusal():
@@ -75,7 +75,7 @@ class SpeechDesk:
         """Have ``order`` spoken; return what it meant, and the finished file."""
         log = self._log(order, request_id)
         with log.unfinished():
-            call = self._understand(order, log)
+            call = await self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
                 with no_replica_is_refusal():
                     speech = await self._whole.remote(
@@ -93,7 +93,8 @@ class SpeechDesk:
     def _log(self, order: SpeechOrder, request_id: str) -> RequestLog:
         return RequestLog(request_id, len(order.text), order.caller.name, self._metrics)
 
-    def _understand(self, order: SpeechOrder, log: RequestLog) -> SpeechCall:
+    async def _understand(self, order: SpeechOrder, log: RequestLog) -> SpeechCall:
+        await self._taker.refresh()
         call = self._taker.take(order)
         log.understood(call.engine, call.synthesis.mode)
         return call

@@ -16,7 +16,16 @@ from audio.errors import (
 )
 from deployments.errors import OverloadedError, UnavailableError
 from engines.errors import NothingToSpeakError, UnsupportedLanguageError, UnsupportedModeError
-from voices.errors import ForbiddenPathError, UnknownVoiceError
+from voices.errors import (
+    BuiltinVoiceError,
+    DuplicateVoiceError,
+    ForbiddenPathError,
+    InvalidVoiceError,
+    NotYourVoiceError,
+    TooManyVoicesError,
+    UnknownVoiceError,
+    VoiceStoreError,
+)
 
 
 class InvalidFieldError(ValueError):
@@ -165,15 +174,20 @@ class _Row:
 _TABLE: dict[type[Exception], _Row] = {
     ForbiddenHeaderError: _Row(400, "forbidden_header"),
     InvalidFieldError: _Row(400, "invalid_field"),
+    InvalidVoiceError: _Row(400, "invalid_field"),
     UnreadableBodyError: _Row(400, "unreadable_body"),
     ForbiddenPathError: _Row(400, "forbidden_path", "reference_audio"),
     MissingKeyError: _Row(401, "missing_api_key"),
     InvalidKeyError: _Row(401, "invalid_api_key"),
     ForbiddenScopeError: _Row(403, "insufficient_scope"),
+    NotYourVoiceError: _Row(403, "not_your_voice"),
+    BuiltinVoiceError: _Row(403, "builtin_voice"),
     UnknownModelError: _Row(404, "model_not_found", "model"),
     UnknownVoiceError: _Row(404, "unknown_voice", "voice_type"),
     UnknownReferenceError: _Row(404, "unknown_voice", "reference_audio"),
     BodyTimeoutError: _Row(408, "body_timeout"),
+    DuplicateVoiceError: _Row(409, "voice_exists", "name"),
+    TooManyVoicesError: _Row(409, "too_many_voices"),
     TextTooLongError: _Row(413, "text_too_long", "text"),
     BodyTooLargeError: _Row(413, "body_too_large"),
     ReferenceTooLargeError: _Row(413, "reference_too_large", "reference_audio"),
@@ -187,6 +201,7 @@ _TABLE: dict[type[Exception], _Row] = {
     OverloadedError: _Row(429, "overloaded"),
     TooManyConnectionsError: _Row(429, "too_many_connections"),
     UnavailableError: _Row(503, "unavailable"),
+    VoiceStoreError: _Row(503, "voice_store_unavailable"),
 }
 """Everything that is not here is a fault of ours: 500, and nothing of it is told."""
 
@@ -207,10 +222,10 @@ def failure_of(error: Exception) -> Failure:
     headers = {}
     if isinstance(error, OverloadedError | LimitReachedError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    elif isinstance(error, UnavailableError):
+    elif isinstance(error, UnavailableError | VoiceStoreError):
         headers["Retry-After"] = _RETRY_UNAVAILABLE_S
     elif row.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, InvalidFieldError):
+    if isinstance(error, InvalidFieldError | InvalidVoiceError):
         return Failure(row.status, row.code, str(error), error.field, error.allowed)
     return Failure(row.status, row.code, str(error), row.field, headers=headers)

@@ -24,9 +24,13 @@ from serve_app.orders import OrderTaker
 from serve_app.protos.cosyvoice_pb2 import Request, Response
 from serve_app.references import ReferenceResolver
 from serve_app.security import Security
+from serve_app.voice_desk import VoiceDesk
 from serve_app.web import make_web_app
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.reference_folder import ReferenceFolder
+from voices.registry import VoiceRegistry
+from voices.store import VoiceStore
+from voices.view import VoiceView
 
 Handle = DeploymentHandle[Any]
 
@@ -53,8 +57,11 @@ class Ingress:
         folders = (BUILTIN_FOLDER, *map(resolve_path, config.voices.folders))
         reference_folder = config.voices.reference_folder
         self._http = config.http
+        store = VoiceStore.open(config.voices)
+        registry = VoiceRegistry(VoiceCatalogue(folders), VoiceView(store, config.voices.refresh_s))
+        self._voices = VoiceDesk(registry, store, audio_processor, config.voices)
         references = ReferenceResolver(
-            VoiceCatalogue(folders),
+            registry,
             ReferenceFolder(resolve_path(reference_folder) if reference_folder else None),
         )
         load_detector()

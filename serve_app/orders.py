@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from audio.formats import AudioFormat
+from deployments.messages import StoredVoice
 from engines.protocol import Mode, Priority, SynthesisRequest
 from serve_app.caller import ANONYMOUS, Caller
 from serve_app.engine_choice import COSYVOICE, MMS, EngineChoice, TextLanguage
@@ -65,7 +66,7 @@ class SpeechCall:
     Attributes:
         engine: which deployment shall speak: a key of the desk's engines.
         synthesis: what to say.
-        clip: the voice's reference, if any: an audio file's bytes, or where one lies.
+        clip: the voice's reference, if any: an audio file's bytes, or where one lies or is stored.
         brought: whether the client brought the reference along.
         voice: what to call the voice in the answer.
         audio_format: what the answer is encoded as.
@@ -75,7 +76,7 @@ class SpeechCall:
 
     engine: str
     synthesis: SynthesisRequest
-    clip: bytes | Path | None
+    clip: bytes | Path | StoredVoice | None
     brought: bool
     voice: str
     audio_format: AudioFormat
@@ -97,6 +98,10 @@ class OrderTaker:
         self._choice = choice or EngineChoice()
         self._max_text_characters = max_text_characters
         self._voice_aliases = voice_aliases
+
+    async def refresh(self) -> None:
+        """Learn of voices that came or went elsewhere, if it is time to."""
+        await self._references.refresh()
 
     def take(self, order: SpeechOrder) -> SpeechCall:
         """Turn ``order`` into a call.

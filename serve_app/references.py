@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.messages import StoredVoice
 from serve_app.errors import InvalidFieldError, UnknownReferenceError
-from voices.catalogue import BUILTIN_FOLDER, Voice, VoiceCatalogue
+from voices.catalogue import BUILTIN_FOLDER
 from voices.reference_folder import ReferenceFolder
+from voices.registry import VoiceRegistry
+from voices.voice import Voice
 
 FIELD = "reference_audio"
 REFERENCE_AUDIO = (
@@ -27,13 +30,13 @@ class ResolvedReference:
     """Where a request's voice comes from.
 
     Attributes:
-        clip: the bytes of an audio file, or where one lies on this machine.
+        clip: the bytes of an audio file, where one lies on this machine, or a voice in the store.
         label: what to call the voice in the answer.
         transcript: what is said in it, where that is known.
         brought: whether the client brought it along, so that only some replicas know it.
     """
 
-    clip: bytes | Path
+    clip: bytes | Path | StoredVoice
     label: str
     transcript: str | None
     brought: bool
@@ -47,17 +50,21 @@ class ResolvedReference:
 class ReferenceResolver:
     """Resolves voices and references that clients name or send."""
 
-    def __init__(self, catalogue: VoiceCatalogue, folder: ReferenceFolder) -> None:
-        self._catalogue = catalogue
+    def __init__(self, registry: VoiceRegistry, folder: ReferenceFolder) -> None:
+        self._registry = registry
         self._folder = folder
 
+    async def refresh(self) -> None:
+        """Learn of voices that came or went elsewhere, if it is time to."""
+        await self._registry.refresh()
+
     def voice(self, name: str) -> ResolvedReference:
-        """Return the voice called ``name``.
+        """Return the voice of this name or id.
 
         Raises:
             UnknownVoiceError: there is none.
         """
-        return _of_voice(self._catalogue.get(name))
+        return _of_voice(self._registry.get(name))
 
     def reference(self, value: str | bytes) -> ResolvedReference:
         """Find out what ``value`` is.
@@ -73,18 +80,16 @@ class ReferenceResolver:
             return _brought(_decode_base64(value[uri.end() :]))
         if len(value) > _MAX_NAME_CHARACTERS:
             return _brought(_decode_base64(value))
-        voices = self._catalogue.voices
-        if value in voices:
-            return _of_voice(voices[value])
+        if voice := self._registry.find(value):
+            return _of_voice(voice)
         if "/" not in value and "." not in value:
-            raise UnknownReferenceError(value, voices)
+            raise UnknownReferenceError(value, (voice.name for voice in self._registry.voices()))
         return ResolvedReference(self._folder.find(value), BROUGHT, transcript=None, brought=True)
 
 
 def _of_voice(voice: Voice) -> ResolvedReference:
-    return ResolvedReference(
-        voice.clip, voice.name, transcript=voice.description.transcript, brought=False
-    )
+    clip = voice.clip or StoredVoice(voice.id)
+    return ResolvedReference(clip, voice.name, transcript=voice.transcript, brought=False)
 
 
 def _brought(data: bytes) -> ResolvedReference:

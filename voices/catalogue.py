@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import soundfile
 from pydantic import Field, ValidationError
 
 from configs.strict import StrictModel
 from voices.errors import BrokenVoiceError, UnknownVoiceError
+from voices.voice import Voice
 
 BUILTIN_FOLDER = Path(__file__).parent / "builtin"
+BUILTIN_OWNER = "builtin"
 _DESCRIPTION = "voice.toml"
 
 
@@ -30,28 +33,42 @@ class VoiceDescription(StrictModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
-    """A named voice."""
+class FolderVoice:
+    """A voice that lies in a folder of its own."""
 
     name: str
     description: VoiceDescription
     clip: Path
+
+    def as_voice(self) -> Voice:
+        """The voice as all others are shown."""
+        return Voice(
+            id=self.name,
+            name=self.name,
+            language=self.description.language,
+            transcript=self.description.transcript,
+            owner=BUILTIN_OWNER,
+            created_at=int(self.clip.stat().st_mtime),
+            duration_s=_duration_s(self.clip),
+            builtin=True,
+            clip=self.clip,
+        )
 
 
 class VoiceCatalogue:
     """Voices by name, read once from folders; a later folder wins over an earlier one."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        self._voices: dict[str, Voice] = {}
+        self._voices: dict[str, FolderVoice] = {}
         for folder in folders:
             self._voices |= _read_folder(folder)
 
     @property
-    def voices(self) -> Mapping[str, Voice]:
+    def voices(self) -> Mapping[str, FolderVoice]:
         """All voices by name, sorted."""
         return dict(sorted(self._voices.items()))
 
-    def get(self, name: str) -> Voice:
+    def get(self, name: str) -> FolderVoice:
         """Return the voice called ``name``.
 
         Raises:
@@ -63,14 +80,14 @@ class VoiceCatalogue:
         return voice
 
 
-def _read_folder(folder: Path) -> dict[str, Voice]:
+def _read_folder(folder: Path) -> dict[str, FolderVoice]:
     if not folder.is_dir():
         raise BrokenVoiceError(f"the voice folder {folder} is not there")
     descriptions = sorted(folder.glob(f"*/{_DESCRIPTION}"))
     return {file.parent.name: _read_voice(file) for file in descriptions}
 
 
-def _read_voice(file: Path) -> Voice:
+def _read_voice(file: Path) -> FolderVoice:
     try:
         fields = tomllib.loads(file.read_text(encoding="utf-8"))
         description = VoiceDescription.model_validate(fields)
@@ -79,4 +96,12 @@ def _read_voice(file: Path) -> Voice:
     clip = file.parent / description.clip
     if not clip.is_file():
         raise BrokenVoiceError(f"{file}: the clip {clip.name} is missing")
-    return Voice(name=file.parent.name, description=description, clip=clip)
+    return FolderVoice(name=file.parent.name, description=description, clip=clip)
+
+
+def _duration_s(clip: Path) -> float | None:
+    """Length of a clip; None where only FFmpeg can tell."""
+    try:
+        return float(soundfile.info(clip).duration)
+    except soundfile.LibsndfileError:
+        return None

@@ -29,7 +29,14 @@ from engines.cosyvoice.scheduling.worker import Worker
 from engines.cosyvoice.script import ScriptWriter
 from engines.device import pick_device
 from engines.errors import EngineFailureError, NothingToSpeakError, VoiceNeededError
-from engines.protocol import EngineInfo, Mode, Reference, Samples, SynthesisRequest
+from engines.protocol import (
+    EngineInfo,
+    Mode,
+    PreparedVoice,
+    Reference,
+    Samples,
+    SynthesisRequest,
+)
 
 _NAMES = {Version.COSYVOICE2: "CosyVoice 2.0", Version.COSYVOICE3: "CosyVoice 3.0"}
 _PRECISIONS = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
@@ -65,6 +72,7 @@ class CosyVoiceEngine:
             languages=(),
             device=str(device),
             precision="int8" if settings.llm_weights == "int8" else precision,
+            voice_format=f"{self._runtime.config.version}.safetensors",
         )
 
     @classmethod
@@ -90,9 +98,23 @@ class CosyVoiceEngine:
         """The scheduler's running totals."""
         return asdict(self._worker.scheduler.stats)
 
-    def prepare_voice(self, reference: Reference) -> VoicePrompt:
+    def prepare_voice(self, reference: Reference, *, keep: bool = True) -> VoicePrompt:
         """Draw a voice from a clip of up to 30 s, or read it where it has been kept."""
+        if not keep:
+            return self._runtime.prepare(reference)
         return self._kept.get(reference, self._runtime.prepare)
+
+    def pack_voice(self, voice: PreparedVoice) -> bytes:
+        """The voice as safetensors."""
+        return _prompt_of(voice).pack()
+
+    def unpack_voice(self, data: bytes) -> VoicePrompt:
+        """Read a packed voice."""
+        return VoicePrompt.unpack(data, self._runtime.config.version)
+
+    def forget_voice(self, voice: PreparedVoice) -> None:
+        """Free what the flow remembers of a voice."""
+        self._worker.forget(_prompt_of(voice))
 
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:
         """Yield chunks as they are made; those of a request that does not stream, by segment."""
@@ -225,3 +247,9 @@ def _fail_with(listener: _Listener, writer: "asyncio.Task[None]") -> None:
     """A text that breaks off must not leave its listener waiting."""
     if not writer.cancelled() and (error := writer.exception()):
         listener.end(error if isinstance(error, Exception) else EngineFailureError(str(error)))
+
+
+def _prompt_of(voice: PreparedVoice) -> VoicePrompt:
+    if not isinstance(voice, VoicePrompt):
+        raise TypeError(f"{type(voice).__name__} is no voice of CosyVoice")
+    return voice

@@ -45,7 +45,7 @@ class MmsEngine(PlainEngine):
             precision="fp32",
         )
 
-    def prepare_voice(self, reference: Reference) -> PreparedVoice:
+    def prepare_voice(self, reference: Reference, *, keep: bool = True) -> PreparedVoice:
         """Refuse: MMS has one voice for each language.
 
         Raises:

@@ -80,7 +80,7 @@ class PiperEngine(PlainEngine):
         )
         self._own_pitch_hz = self._measure_own_pitch()
 
-    def prepare_voice(self, reference: Reference) -> PiperPitch:
+    def prepare_voice(self, reference: Reference, *, keep: bool = True) -> PiperPitch:
         """Measure the reference's median pitch."""
         return PiperPitch(median_pitch_hz(reference.samples, reference.sample_rate_hz))
 

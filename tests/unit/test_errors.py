@@ -8,6 +8,7 @@ from deployments.messages import REFUSALS
 from engines import errors as engine_errors
 from serve_app.dialects import OWN
 from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, failure_of
+from voices import errors as voice_errors
 
 EXAMPLES = [
     (audio_errors.ReferenceDurationError(0.3, 0.5, 30.0), 422, "0.5 to 30 s"),
@@ -18,6 +19,8 @@ EXAMPLES = [
     (engine_errors.UnsupportedModeError("piper", "instruct", ["tts"]), 422, "tts"),
     (deployment_errors.OverloadedError(2.4), 429, "2.4 s"),
     (deployment_errors.UnavailableError(), 503, "not available"),
+    (voice_errors.UnknownVoiceError("bob", ["anna", "qwen"]), 404, "anna, qwen"),
+    (voice_errors.VoiceStoreError(), 503, "voice store"),
 ]
 
 

@@ -10,6 +10,7 @@ from serve_app.references import ReferenceResolver
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.errors import UnknownVoiceError
 from voices.reference_folder import ReferenceFolder
+from voices.registry import VoiceRegistry
 
 CLIP = b"RIFF" * 300
 TEXT = "Good evening."
@@ -17,7 +18,9 @@ TEXT = "Good evening."
 
 @pytest.fixture(scope="module")
 def taker():
-    resolver = ReferenceResolver(VoiceCatalogue([BUILTIN_FOLDER]), ReferenceFolder(None))
+    resolver = ReferenceResolver(
+        VoiceRegistry(VoiceCatalogue([BUILTIN_FOLDER])), ReferenceFolder(None)
+    )
     return OrderTaker(resolver, max_text_characters=40)
 
 
@@ -74,7 +77,9 @@ def test_a_voice_of_somebodys_own_goes_before_the_language(own_voice):
 
 
 def test_a_profile_may_choose_otherwise():
-    resolver = ReferenceResolver(VoiceCatalogue([BUILTIN_FOLDER]), ReferenceFolder(None))
+    resolver = ReferenceResolver(
+        VoiceRegistry(VoiceCatalogue([BUILTIN_FOLDER])), ReferenceFolder(None)
+    )
     taker = OrderTaker(resolver, 40, choice=EngineChoice({"zlm": COSYVOICE, "fr": MMS}))
     assert taker.take(SpeechOrder(text=TEXT, language="ms")).engine == COSYVOICE
     assert taker.take(SpeechOrder(text=TEXT, language="fr")).engine == MMS
@@ -102,7 +107,7 @@ def own_voice(tmp_path):
     (tmp_path / "silent" / "voice.toml").write_text(
         'clip = "clip.wav"\nlanguage = "en"\nlicence = "CC0"\nsource = "a test"\n'
     )
-    resolver = ReferenceResolver(VoiceCatalogue([tmp_path]), ReferenceFolder(None))
+    resolver = ReferenceResolver(VoiceRegistry(VoiceCatalogue([tmp_path])), ReferenceFolder(None))
     return OrderTaker(resolver, max_text_characters=40)
 
 

@@ -7,6 +7,7 @@ from serve_app.references import ReferenceResolver
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.errors import ForbiddenPathError, UnknownVoiceError
 from voices.reference_folder import ReferenceFolder
+from voices.registry import VoiceRegistry
 
 CLIP = bytes(range(256)) * 4
 BASE64 = base64.b64encode(CLIP).decode()
@@ -15,7 +16,9 @@ BASE64 = base64.b64encode(CLIP).decode()
 @pytest.fixture
 def resolver(tmp_path):
     (tmp_path / "clip.wav").touch()
-    return ReferenceResolver(VoiceCatalogue([BUILTIN_FOLDER]), ReferenceFolder(tmp_path))
+    return ReferenceResolver(
+        VoiceRegistry(VoiceCatalogue([BUILTIN_FOLDER])), ReferenceFolder(tmp_path)
+    )
 
 
 @pytest.mark.parametrize(

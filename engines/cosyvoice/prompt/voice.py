@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -47,6 +48,25 @@ class VoicePrompt:
         unfinished = file.with_name(file.name + ".part")
         save_file(parts, unfinished, {"format": _FORMAT, "version": self.version})
         unfinished.replace(file)
+
+    def pack(self) -> bytes:
+        """Return what ``save`` writes."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "voice"
+            self.save(file)
+            return file.read_bytes()
+
+    @classmethod
+    def unpack(cls, data: bytes, version: Version) -> "VoicePrompt":
+        """Read what ``pack`` gave for ``version``.
+
+        Raises:
+            EngineLoadError: it is no such voice, or one of another version.
+        """
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "voice"
+            file.write_bytes(data)
+            return cls.load(file, version)
 
     @classmethod
     def load(cls, file: Path, version: Version) -> "VoicePrompt":

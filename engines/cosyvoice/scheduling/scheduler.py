@@ -21,6 +21,7 @@ from engines.cosyvoice.llm import (
     TextUtterance,
     Utterance,
 )
+from engines.cosyvoice.prompt.voice import VoicePrompt
 from engines.cosyvoice.scheduling.admission import Admission
 from engines.cosyvoice.scheduling.due import due_chunks
 from engines.cosyvoice.scheduling.guards import BrokenSpeechError
@@ -55,9 +56,9 @@ class Scheduler:
         )
         self.stats = SchedulerStats()
         self.pace = Pace()
-        shelf = VoiceShelf(flow, align=limits.align_prompts)
-        self._opener = SegmentOpener(lm.config, shelf, vocoder)
-        self._renderer = Renderer(flow, vocoder, shelf, limits.final, self.stats)
+        self._shelf = VoiceShelf(flow, align=limits.align_prompts)
+        self._opener = SegmentOpener(lm.config, self._shelf, vocoder)
+        self._renderer = Renderer(flow, vocoder, self._shelf, limits.final, self.stats)
         self._admission = Admission(limits, self.pace)
         self._waiting: list[Speech] = []
         self._running: list[Speech] = []
@@ -92,6 +93,10 @@ class Scheduler:
         """Take in what ``add`` would make."""
         self._waiting.append(speech)
         self._waiting.sort(key=lambda waiting: (waiting.request.priority.rank, waiting.arrived_s))
+
+    def forget(self, voice: VoicePrompt) -> None:
+        """Free what the flow remembers of a voice, once nobody speaks with it."""
+        self._shelf.forget(voice)
 
     def feed(self, speech: Speech, ids: Sequence[int], *, ended: bool) -> None:
         """Add text to a speech whose text is open; nothing happens if it is over."""

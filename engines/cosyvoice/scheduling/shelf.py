@@ -54,6 +54,11 @@ class VoiceShelf:
                 return False
         return True
 
+    def forget(self, voice: VoicePrompt) -> None:
+        """Let go of a voice; its streams keep what they use until they end."""
+        if voice in self._voices:
+            self._voices.pop(voice).close()
+
     def _voice(self, voice: VoicePrompt) -> FlowVoice:
         if voice not in self._voices:
             self._voices[voice] = self._flow.voice(self.prompt(voice, streamed=True))

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 
 import torch
 
+from engines.cosyvoice.prompt.voice import VoicePrompt
 from engines.cosyvoice.scheduling.request import SpeechRequest
 from engines.cosyvoice.scheduling.scheduler import Scheduler
 from engines.cosyvoice.scheduling.speech import Speech
@@ -62,6 +63,10 @@ class Worker:
     def feed(self, speech: Speech, ids: Sequence[int], *, ended: bool) -> None:
         """Add text to a speech whose text is open."""
         self._inbox.put(partial(self.scheduler.feed, speech, ids, ended=ended))
+
+    def forget(self, voice: VoicePrompt) -> None:
+        """Free what is remembered of a voice."""
+        self._inbox.put(partial(self.scheduler.forget, voice))
 
     def cancel(self, speech: Speech) -> None:
         """Stop a speech; nothing happens if it is over."""
