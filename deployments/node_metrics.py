@@ -6,7 +6,7 @@ the labels that nobody needs, and put together.
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -36,7 +36,7 @@ _DROPPED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class NodePage:
-    """One node's page; ``text`` is None where it did not answer in time."""
+    """One node's page; ``text`` is None where it did not come whole and in time."""
 
     node: str
     text: str | None
@@ -53,14 +53,13 @@ async def read_application(application: str) -> bytes:
 
 def merge(pages: Iterable[NodePage], application: str) -> bytes:
     """Put the pages of all nodes together, each metric's HELP and TYPE once."""
-    pages = list(pages)
     families: dict[str, Metric] = {}
-    for page in pages:
-        for family in text_string_to_metric_families(_ours(page.text or "")):
-            _add(families, family, application)
     up = GaugeMetricFamily("tts_metrics_node_up", "1 if the node's metrics came.", labels=["node"])
     for page in pages:
-        up.add_metric([page.node], float(page.text is not None))
+        found = _parse(page)
+        up.add_metric([page.node], float(found is not None))
+        for family in found or ():
+            _add(families, family, application)
     return generate_latest(_Families([*families.values(), up]))
 
 
@@ -72,6 +71,16 @@ class _Families(Collector):
 
     def collect(self) -> Iterator[Metric]:
         return iter(self._families)
+
+
+def _parse(page: NodePage) -> list[Metric] | None:
+    """The metrics on a page; None where there is no page, or something else than metrics."""
+    if page.text is None:
+        return None
+    try:
+        return list(text_string_to_metric_families(_ours(page.text)))
+    except ValueError:
+        return None
 
 
 def _ours(text: str) -> str:
@@ -98,15 +107,22 @@ def _add(families: dict[str, Metric], family: Metric, application: str) -> None:
 async def _fetch_all() -> list[NodePage]:
     nodes = [node for node in await asyncio.to_thread(ray.nodes) if node["Alive"]]
     async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
-        return list(await asyncio.gather(*(_fetch(client, node) for node in nodes)))
+        return list(await asyncio.gather(*(fetch_page(client, node) for node in nodes)))
 
 
-async def _fetch(client: httpx.AsyncClient, node: dict[str, object]) -> NodePage:
+async def fetch_page(
+    client: httpx.AsyncClient, node: Mapping[str, object], timeout_s: float = _TIMEOUT_S
+) -> NodePage:
+    """Ask a node, as ``ray.nodes()`` tells of it, for its page; take no longer than ``timeout_s``.
+
+    The client's own timeouts are for each read: a node that trickles would never meet them.
+    """
     address = f"{node['NodeManagerAddress']}"
     host = f"[{address}]" if ":" in address else address
     try:
-        response = await client.get(f"http://{host}:{node['MetricsExportPort']}/metrics")
+        async with asyncio.timeout(timeout_s):
+            response = await client.get(f"http://{host}:{node['MetricsExportPort']}/metrics")
         response.raise_for_status()
-    except httpx.HTTPError:
+    except (httpx.HTTPError, TimeoutError):
         return NodePage(address, None)
     return NodePage(address, response.text)

@@ -1,6 +1,9 @@
+import asyncio
+
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from deployments.node_metrics import NodePage, merge
+from deployments.node_metrics import NodePage, fetch_page, merge
 
 PAGE = """\
 # HELP ray_tts_requests_total Requests.
@@ -59,3 +62,60 @@ def test_a_node_that_does_not_answer_is_told():
     _, families = read(NodePage("10.0.0.1", PAGE), NodePage("10.0.0.2", None))
     up = {sample.labels["node"]: sample.value for sample in families["tts_metrics_node_up"]}
     assert up == {"10.0.0.1": 1.0, "10.0.0.2": 0.0}
+
+
+def test_a_page_that_is_not_metrics_costs_only_its_own_node():
+    broken = "ray_tts_requests_total{application= 1.0"
+    _, families = read(NodePage("10.0.0.1", broken), NodePage("10.0.0.2", PAGE))
+    up = {sample.labels["node"]: sample.value for sample in families["tts_metrics_node_up"]}
+    assert up == {"10.0.0.1": 0.0, "10.0.0.2": 1.0}
+    assert families["tts_requests"]
+
+
+async def fetched(answer, timeout_s):
+    """The page of a node on loopback that answers with ``answer(writer)``."""
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        try:
+            await answer(writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    node = {"NodeManagerAddress": "127.0.0.1", "MetricsExportPort": port}
+    try:
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+            return await fetch_page(client, node, timeout_s)
+    finally:
+        server.close()
+
+
+async def test_a_node_that_answers_gives_its_page():
+    async def answer(writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n# hi")
+        await writer.drain()
+
+    assert await fetched(answer, 60) == NodePage("127.0.0.1", "# hi")
+
+
+async def test_a_node_that_trickles_is_given_up():
+    async def answer(writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while True:
+            writer.write(b"#")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    assert await fetched(answer, 0.3) == NodePage("127.0.0.1", None)
+
+
+async def test_a_node_that_fails_is_told():
+    async def answer(writer):
+        writer.write(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    assert await fetched(answer, 60) == NodePage("127.0.0.1", None)
