@@ -2,7 +2,15 @@ PYTHON ?= python3
 PROFILE ?= configs/embedded.yaml
 BIN := .venv/bin
 
-.PHONY: run test lint lock voices clean
+# A bundle made by `make offline-bundle` carries its packages and asks no index.
+ifneq ($(wildcard wheels),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(CURDIR)/wheels
+export UV_OFFLINE := 1
+export UV_FIND_LINKS := $(CURDIR)/wheels
+endif
+
+.PHONY: run test lint lock voices offline-bundle clean
 .DEFAULT_GOAL := run
 
 run: .venv/installed
@@ -31,5 +39,15 @@ lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --no-emit-index-url --no-annotate --upgrade --output-file requirements.lock
 
+# Everything that a machine without a network needs, in offline/: this project as committed, wheels of
+# every locked package, and models: make offline-bundle MODELS="cosyvoice2 mms"
+offline-bundle: .venv/installed
+	rm -rf offline
+	mkdir -p offline/wheels offline/models
+	git archive HEAD | tar -x -C offline
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir offline/wheels \
+	  --requirement requirements.lock uv
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/fetch_models.sh "$(CURDIR)/offline/models" $(MODELS)
+
 clean:
-	rm -rf .venv logs
+	rm -rf .venv logs offline

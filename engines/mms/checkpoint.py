@@ -22,25 +22,16 @@ def open_checkpoint(source: str, hub: Hub, device: torch.device) -> tuple[VitsMo
         EngineLoadError: it is not there, not complete, or may not be fetched.
     """
     folder = _locate(source, hub)
-    check_whole(folder)
-    tokenizer = VitsTokenizer.from_pretrained(folder, local_files_only=True)
-    model = VitsModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-    model.requires_grad_(False)
-    torch.nn.Module.to(model, device)  # VitsModel's own "to" is declared wrongly
-    return model, tokenizer
-
-
-def check_whole(folder: Path) -> None:
-    """Check that ``folder`` has every file of a checkpoint.
-
-    Raises:
-        EngineLoadError: it has not; the message names what it lacks.
-    """
     missing = [name for name in _NEEDED if not (folder / name).is_file()]
     if not any((folder / name).is_file() for name in _WEIGHTS):
         missing.append(" or ".join(_WEIGHTS))
     if missing:
         raise EngineLoadError(f"the MMS checkpoint {folder} lacks {', '.join(missing)}")
+    tokenizer = VitsTokenizer.from_pretrained(folder, local_files_only=True)
+    model = VitsModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    model.requires_grad_(False)
+    torch.nn.Module.to(model, device)  # VitsModel's own "to" is declared wrongly
+    return model, tokenizer
 
 
 def _locate(source: str, hub: Hub) -> Path:

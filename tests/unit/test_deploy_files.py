@@ -11,6 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from configs.environment import PROJECT_ROOT
+from serve_app.local_service import DOOR, PROXY_CALLBACK
 
 DEPLOY = PROJECT_ROOT / "deploy"
 DOCKERFILE = DEPLOY / "Dockerfile"
@@ -39,6 +40,10 @@ def test_the_image_runs_as_nobody_special_and_says_how_it_is():
     assert users == ["USER 1000"]
     assert any(line.startswith("HEALTHCHECK ") for line in lines)
     assert "://" not in DOCKERFILE.read_text().replace("http://127.0.0.1", "")
+
+
+def test_rays_proxies_in_the_image_have_our_door():
+    assert f"{PROXY_CALLBACK}={DOOR}" in DOCKERFILE.read_text()
 
 
 def test_every_file_that_the_image_copies_or_calls_is_there():
