@@ -18,7 +18,7 @@ class DoorSettings(StrictModel):
     body_timeout_s: float = Field(default=120.0, gt=0)
     """A body that is not complete so long after its head is refused (408)."""
     max_body_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
-    """Largest body, whatever a profile allows (413)."""
+    """Largest body or gRPC message, whatever a profile allows (413)."""
     max_websocket_message_bytes: int = Field(default=16 * MEBIBYTE, gt=0)
     """Largest WebSocket message, whatever a profile allows; a longer one closes it (1009)."""
     max_connections: int = Field(default=2_000, gt=0)

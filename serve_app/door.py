@@ -9,6 +9,7 @@ cannot be done further inside. Ray calls ``proxy_middlewares`` when a proxy star
 import asyncio
 from typing import Any
 
+import ray.serve._private.constants as ray_constants
 import ray.serve._private.default_impl as ray_defaults
 import uvicorn.config
 from starlette.middleware import Middleware
@@ -22,13 +23,16 @@ from serve_app.door_protocol import DoorProtocol
 from serve_app.errors import BodyTimeoutError, BodyTooLargeError
 from serve_app.proxy_headers import clean
 
+_MAX_CALLS_PER_CONNECTION = 100
+"""Of gRPC, which HTTP/2 lets run side by side."""
+
 
 def proxy_middlewares() -> list[Middleware]:
     """Fit this process, a proxy that is about to listen, with the door."""
     settings = read_door()
     DoorProtocol.settings = settings
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{DoorProtocol.__module__}:{DoorProtocol.__name__}"
-    _listen_for_grpc_on(settings.grpc_host)
+    _bound_grpc(settings)
     return [Middleware(Door, settings=settings)]
 
 
@@ -101,9 +105,14 @@ class _Answer:
         await self._send(message)
 
 
-def _listen_for_grpc_on(host: str) -> None:
-    """Ray asks for ``[::]:port``; listen on ``host`` instead."""
-
+def _bound_grpc(settings: DoorSettings) -> None:
+    """Ray listens on all addresses, and takes messages of 2 GiB from whoever sends them."""
+    ray_constants.DEFAULT_GRPC_SERVER_OPTIONS[:] = [  # the list that Ray's server is made with
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", settings.max_body_bytes),
+        ("grpc.max_concurrent_streams", _MAX_CALLS_PER_CONNECTION),
+    ]
+    host = settings.grpc_host
     literal = f"[{host}]" if ":" in host and not host.startswith("[") else host
 
     def add_address(grpc_server: Any, server_address: str) -> None:

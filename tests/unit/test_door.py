@@ -2,13 +2,17 @@
 
 import asyncio
 
+import grpc
 import pytest
+import ray.serve._private.default_impl as ray_defaults
+import ray.serve._private.grpc_util as ray_grpc
+import uvicorn.config
 from starlette.responses import PlainTextResponse
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from configs.door import DoorSettings
-from serve_app.door import Door
+from serve_app.door import Door, proxy_middlewares
 from serve_app.door_protocol import DoorProtocol
 
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/audio/speech", "query_string": b""}
@@ -175,3 +179,49 @@ async def test_too_many_connections_are_closed(connect):
     for protocol, other in kept:
         assert not other.is_closing()
         protocol.connection_lost(None)
+
+
+@pytest.fixture
+def fitted_proxy(monkeypatch):
+    """This process, fitted like a proxy of Ray's; afterwards it is as it was."""
+    options = list(ray_grpc.DEFAULT_GRPC_SERVER_OPTIONS)
+    monkeypatch.setattr(DoorProtocol, "settings", DoorSettings())
+    monkeypatch.setattr(ray_defaults, "add_grpc_address", ray_defaults.add_grpc_address)
+    monkeypatch.setitem(uvicorn.config.HTTP_PROTOCOLS, "auto", "")
+    monkeypatch.setenv("DOOR_MAX_BODY_BYTES", "1000000")
+    monkeypatch.setenv("DOOR_GRPC_HOST", "::1")
+    yield proxy_middlewares()
+    ray_grpc.DEFAULT_GRPC_SERVER_OPTIONS[:] = options
+
+
+async def test_a_grpc_message_that_is_too_large_is_refused(fitted_proxy):
+    server = grpc.aio.server(options=ray_grpc.DEFAULT_GRPC_SERVER_OPTIONS)
+
+    async def answer(request, _):
+        return request[:1]
+
+    handler = grpc.unary_unary_rpc_method_handler(answer)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("a", {"b": handler})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call = channel.unary_unary("/a/b")
+            assert await call(bytes(900_000), timeout=60) == b"\0"
+            with pytest.raises(grpc.RpcError) as caught:
+                await call(bytes(70_000_000), timeout=60)
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    finally:
+        await server.stop(None)
+
+
+def test_grpc_listens_where_it_is_told(fitted_proxy):
+    class Server:
+        def add_insecure_port(self, address):
+            self.address = address
+
+    server = Server()
+    ray_defaults.add_grpc_address(server, "[::]:50000")
+    assert server.address == "[::1]:50000"
+    assert uvicorn.config.HTTP_PROTOCOLS["auto"].endswith(":DoorProtocol")
+    assert [middleware.cls for middleware in fitted_proxy] == [Door]
