@@ -20,6 +20,7 @@ from engines.cosyvoice.text.tokenizer import TextTokenizer
 from engines.cosyvoice.vocoder import Vocoder, load_vocoder
 from engines.cosyvoice.weights import read_checkpoint
 from engines.device import free_memory_bytes
+from engines.onednn import bound_primitive_cache
 from engines.protocol import Reference
 
 
@@ -45,6 +46,7 @@ class Runtime:
         Raises:
             EngineLoadError: the directory is incomplete, or something in it does not fit.
         """
+        bound_primitive_cache()
         directory = open_model_directory(root)
         config = directory.read_config()
         dtype = pick_dtype(settings.precision, device)

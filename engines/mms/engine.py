@@ -1,31 +1,37 @@
 """MMS behind the engine protocol: one VITS model for each configured language."""
 
 import secrets
-from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 from configs.engines import MmsSettings
 from engines.checks import check_request
 from engines.device import pick_device
 from engines.errors import EngineLoadError, NothingToSpeakError, UnsupportedModeError
+from engines.gatherer import Gatherer
 from engines.mms.checkpoint import open_checkpoint
 from engines.mms.installed import installed_models
-from engines.mms.speaker import MmsSpeaker, TokenIds
+from engines.mms.speaker import MmsSpeaker
+from engines.mms.vits import Utterance
+from engines.onednn import bound_primitive_cache
 from engines.plain import PlainEngine
 from engines.protocol import EngineInfo, Mode, PreparedVoice, Reference, Samples, SynthesisRequest
 from engines.spoken_numbers import spell_out
 from engines.tempo import change_tempo, split_speed
 from engines.text import split_text
-from engines.threads import map_in_executor
+from engines.threads import map_ahead
 
 _MAX_SEGMENT_CHARACTERS = 200
+_BATCH_ON_GPU = 8
 
 
 class MmsEngine(PlainEngine):
     """Speaks each language with that language's own voice; cannot clone."""
 
     def __init__(self, settings: MmsSettings) -> None:
+        bound_primitive_cache()
         device = pick_device(settings.device)
         self._speakers = {
             language: MmsSpeaker(*open_checkpoint(source, settings.hub, device))
@@ -34,7 +40,8 @@ class MmsEngine(PlainEngine):
         rates = {speaker.sample_rate_hz for speaker in self._speakers.values()}
         if len(rates) > 1:
             raise EngineLoadError(f"the MMS checkpoints differ in sample rate: {sorted(rates)}")
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="mms")
+        max_batch = settings.max_batch or (_BATCH_ON_GPU if device.type == "cuda" else 1)
+        self._gatherer: Gatherer[Utterance, Samples] = Gatherer(self._speak, max_batch, "mms")
         self.info = EngineInfo(
             name="mms",
             model=f"MMS ({', '.join(self._speakers)})",
@@ -67,18 +74,26 @@ class MmsEngine(PlainEngine):
         if not speakable:
             raise NothingToSpeakError(self.info.name)
         seed = secrets.randbits(32) if request.seed is None else request.seed
-        speak = partial(_speak, speaker, request.speed)
-        seeded = ((tokens, seed + index) for index, tokens in enumerate(speakable))
-        async for samples in map_in_executor(self._executor, speak, seeded):
-            yield samples
+        utterances = (
+            Utterance(tokens, request.speed, seed + index) for index, tokens in enumerate(speakable)
+        )
+        speak = partial(self._gatherer.submit, language)
+        async with aclosing(map_ahead(speak, utterances)) as chunks:
+            async for samples in chunks:
+                yield samples
 
     def close(self) -> None:
-        """Stop the thread; what it computes is finished and dropped."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Stop the thread. What it computes is finished; requests under way end with an error."""
+        self._gatherer.close()
 
-
-def _speak(speaker: MmsSpeaker, speed: float, seeded: tuple[TokenIds, int]) -> Samples:
-    tokens, seed = seeded
-    native, tempo = split_speed(speed)
-    samples = speaker.speak(tokens, speed=native, seed=seed)
-    return change_tempo(samples, speaker.sample_rate_hz, tempo)
+    def _speak(self, language: str, utterances: Sequence[Utterance]) -> list[Samples]:
+        speaker = self._speakers[language]
+        speeds = [split_speed(utterance.speed) for utterance in utterances]
+        natural = [
+            replace(utterance, speed=native)
+            for utterance, (native, _) in zip(utterances, speeds, strict=True)
+        ]
+        return [
+            change_tempo(samples, speaker.sample_rate_hz, tempo)
+            for samples, (_, tempo) in zip(speaker.speak(natural), speeds, strict=True)
+        ]

@@ -1,17 +1,14 @@
-"""One MMS checkpoint that speaks: text to token ids to samples."""
+"""One MMS checkpoint that speaks: text to token ids, these to samples."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from transformers import VitsModel, VitsTokenizer
 from uroman import Uroman
 
+from engines.mms.vits import TokenIds, Utterance, speak_batch
 from engines.protocol import Samples
-
-TokenIds = NDArray[np.int64]
-"""Character ids, shape [tokens], with the blank between them."""
 
 
 class MmsSpeaker:
@@ -38,22 +35,9 @@ class MmsSpeaker:
             return np.empty(0, np.int64)
         return np.asarray(self._tokenizer(text)["input_ids"], np.int64)
 
-    @torch.inference_mode()
-    def speak(self, tokens: TokenIds, *, speed: float, seed: int) -> Samples:
-        """Synthesise ``tokens``; returns float32, shape [n].
-
-        VITS draws from torch's global generators, so the draws are fenced and this must not run
-        on two threads at once.
-        """
-        device = self._model.device
-        devices = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seed)
-            output = self._model(
-                torch.from_numpy(tokens)[None].to(device),
-                speaking_rate=self._model.speaking_rate * speed,
-            )
-        return np.asarray(output.waveform[0].float().cpu().numpy(), np.float32)
+    def speak(self, utterances: Sequence[Utterance]) -> list[Samples]:
+        """Synthesise ``utterances`` in one pass; float32 [n] each, the same alone and together."""
+        return speak_batch(self._model, utterances)
 
 
 @cache

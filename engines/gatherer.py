@@ -1,0 +1,121 @@
+"""Blocking work on several items at once: what waits is done together."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
+
+from engines.errors import EngineFailureError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True, eq=False)
+class _Batch(Generic[Item, Result]):
+    """Items of one key that are worked on together, and the futures of who waits for them."""
+
+    key: str
+    members: list[tuple[Item, "Future[Result]"]]
+
+    @property
+    def items(self) -> list[Item]:
+        return [item for item, _ in self.members]
+
+    def fail(self, error: BaseException) -> None:
+        for _, future in self.members:
+            with suppress(InvalidStateError):  # nobody waits any more
+                future.set_exception(error)
+
+
+class Gatherer(Generic[Item, Result]):
+    """One thread that works through batches in order of arrival.
+
+    A batch takes in whatever comes with its key until its turn, so that nobody waits in order to
+    be gathered: the busier the thread, the larger its batches. Who cancels the future that
+    ``submit`` gave leaves the batch, if its turn has not come; the others do not notice. A batch
+    that fails is done again one by one, so that an item hurts nobody but itself.
+
+    Args:
+        work: given a key and items, returns a result for each. Runs on the thread.
+        max_batch: the most items of a batch.
+        name: of the thread.
+    """
+
+    def __init__(
+        self, work: Callable[[str, Sequence[Item]], Sequence[Result]], max_batch: int, name: str
+    ) -> None:
+        self._work = work
+        self._max_batch = max_batch
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._lock = threading.RLock()
+        self._open: dict[str, _Batch[Item, Result]] = {}
+
+    def submit(self, key: str, item: Item) -> "Future[Result]":
+        """Have ``item`` worked on, together with others of the same ``key``.
+
+        The future ends with an EngineFailureError where the gatherer is closed before its turn.
+        """
+        future: Future[Result] = Future()
+        with self._lock:
+            batch = self._open.get(key)
+            if batch is None:
+                batch = self._open[key] = _Batch(key, [(item, future)])
+                self._start(batch, self._take)
+            else:
+                batch.members.append((item, future))
+            if len(batch.members) >= self._max_batch:
+                self._shut(batch)
+        return future
+
+    def close(self) -> None:
+        """Stop the thread; what it computes is finished."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _start(
+        self,
+        batch: _Batch[Item, Result],
+        job: Callable[[_Batch[Item, Result]], Sequence[Result]],
+    ) -> None:
+        try:
+            run = self._executor.submit(job, batch)
+        except RuntimeError:  # the executor has been shut down
+            self._shut(batch)
+            batch.fail(EngineFailureError("the engine has stopped"))
+        else:
+            run.add_done_callback(partial(self._settle, batch))
+
+    def _shut(self, batch: _Batch[Item, Result]) -> None:
+        """Let nobody else in."""
+        with self._lock:
+            if self._open.get(batch.key) is batch:
+                del self._open[batch.key]
+
+    def _take(self, batch: _Batch[Item, Result]) -> Sequence[Result]:
+        """It is the batch's turn: work for those who still wait."""
+        self._shut(batch)
+        batch.members = [
+            (item, future)
+            for item, future in batch.members
+            if future.set_running_or_notify_cancel()
+        ]
+        return self._work(batch.key, batch.items) if batch.members else ()
+
+    def _repeat(self, batch: _Batch[Item, Result]) -> Sequence[Result]:
+        return self._work(batch.key, batch.items)
+
+    def _settle(self, batch: _Batch[Item, Result], run: "Future[Sequence[Result]]") -> None:
+        self._shut(batch)
+        if run.cancelled():
+            batch.fail(EngineFailureError("the engine has stopped"))
+        elif (error := run.exception()) is None:
+            for (_, future), result in zip(batch.members, run.result(), strict=True):
+                future.set_result(result)
+        elif len(batch.members) == 1:
+            batch.fail(error)
+        else:
+            for member in batch.members:
+                self._start(_Batch(batch.key, [member]), self._repeat)
