@@ -33,7 +33,6 @@ from engines.cosyvoice.scheduling.limits import SchedulerLimits
 from engines.cosyvoice.scheduling.request import SpeechRequest
 from engines.cosyvoice.scheduling.scheduler import Scheduler
 from engines.cosyvoice.scheduling.worker import Worker
-from engines.onednn import bound_primitive_cache
 from engines.protocol import Priority
 
 _GOLDEN = Path(__file__).parents[1] / "tests/golden"
@@ -82,7 +81,6 @@ class Soak:
     @classmethod
     def start(cls, model: Version) -> "Soak":
         """Load a small random model, and let each voice be heard once."""
-        bound_primitive_cache()
         torch.set_num_threads(1)
         folder = _GOLDEN / model / "tiny"
         sizes = ModelSizes.read(folder / "config.json", folder / "shapes.json")

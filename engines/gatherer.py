@@ -1,6 +1,7 @@
 """Blocking work on several items at once: what waits is done together."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
@@ -14,21 +15,41 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Member(Generic[Item, Result]):
+    """An item, and the future of who waits for it."""
+
+    item: Item
+    future: "Future[Result]"
+    arrived_s: float
+
+
 @dataclass(slots=True, eq=False)
 class _Batch(Generic[Item, Result]):
-    """Items of one key that are worked on together, and the futures of who waits for them."""
+    """Items of one key that are worked on together."""
 
     key: str
-    members: list[tuple[Item, "Future[Result]"]]
+    members: "list[_Member[Item, Result]]"
 
     @property
     def items(self) -> list[Item]:
-        return [item for item, _ in self.members]
+        return [member.item for member in self.members]
 
     def fail(self, error: BaseException) -> None:
-        for _, future in self.members:
+        for member in self.members:
             with suppress(InvalidStateError):  # nobody waits any more
-                future.set_exception(error)
+                member.future.set_exception(error)
+
+
+@dataclass(slots=True)
+class GathererStats:
+    """Running totals; written by the gatherer's thread, safe to read from any."""
+
+    begun: int = 0
+    """Items whose turn has come."""
+    queue_wait_s: float = 0.0
+    """Sum over them."""
+    batches: int = 0
 
 
 class Gatherer(Generic[Item, Result]):
@@ -48,6 +69,7 @@ class Gatherer(Generic[Item, Result]):
     def __init__(
         self, work: Callable[[str, Sequence[Item]], Sequence[Result]], max_batch: int, name: str
     ) -> None:
+        self.stats = GathererStats()
         self._work = work
         self._max_batch = max_batch
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -59,17 +81,17 @@ class Gatherer(Generic[Item, Result]):
 
         The future ends with an EngineFailureError where the gatherer is closed before its turn.
         """
-        future: Future[Result] = Future()
+        member: _Member[Item, Result] = _Member(item, Future(), time.monotonic())
         with self._lock:
             batch = self._open.get(key)
             if batch is None:
-                batch = self._open[key] = _Batch(key, [(item, future)])
+                batch = self._open[key] = _Batch(key, [member])
                 self._start(batch, self._take)
             else:
-                batch.members.append((item, future))
+                batch.members.append(member)
             if len(batch.members) >= self._max_batch:
                 self._shut(batch)
-        return future
+        return member.future
 
     def close(self) -> None:
         """Stop the thread; what it computes is finished."""
@@ -98,11 +120,15 @@ class Gatherer(Generic[Item, Result]):
         """It is the batch's turn: work for those who still wait."""
         self._shut(batch)
         batch.members = [
-            (item, future)
-            for item, future in batch.members
-            if future.set_running_or_notify_cancel()
+            member for member in batch.members if member.future.set_running_or_notify_cancel()
         ]
-        return self._work(batch.key, batch.items) if batch.members else ()
+        if not batch.members:
+            return ()
+        now_s = time.monotonic()
+        self.stats.batches += 1
+        self.stats.begun += len(batch.members)
+        self.stats.queue_wait_s += sum(now_s - member.arrived_s for member in batch.members)
+        return self._work(batch.key, batch.items)
 
     def _repeat(self, batch: _Batch[Item, Result]) -> Sequence[Result]:
         return self._work(batch.key, batch.items)
@@ -112,8 +138,8 @@ class Gatherer(Generic[Item, Result]):
         if run.cancelled():
             batch.fail(EngineFailureError("the engine has stopped"))
         elif (error := run.exception()) is None:
-            for (_, future), result in zip(batch.members, run.result(), strict=True):
-                future.set_result(result)
+            for member, result in zip(batch.members, run.result(), strict=True):
+                member.future.set_result(result)
         elif len(batch.members) == 1:
             batch.fail(error)
         else:

@@ -25,6 +25,7 @@ from engines.cosyvoice.scheduling.request import SpeechRequest
 from engines.cosyvoice.scheduling.scheduler import Scheduler
 from engines.cosyvoice.vocoder import Vocoder, load_vocoder
 from engines.cosyvoice.weights import plain_vocoder_state
+from engines.onednn import bound_primitive_cache
 
 
 class Parts(NamedTuple):
@@ -37,6 +38,7 @@ class Parts(NamedTuple):
 
 def load_parts(sizes: ModelSizes, workload: Workload) -> Parts:
     """Build the model with random weights; every request gets exactly the tokens asked for."""
+    bound_primitive_cache()
     ratio = TOKENS_FOR_EACH_TEXT_ID
     config = sizes.config
     llm = replace(config.llm, min_token_text_ratio=ratio, max_token_text_ratio=ratio)

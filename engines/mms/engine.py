@@ -41,6 +41,7 @@ class MmsEngine(PlainEngine):
         if len(rates) > 1:
             raise EngineLoadError(f"the MMS checkpoints differ in sample rate: {sorted(rates)}")
         max_batch = settings.max_batch or (_BATCH_ON_GPU if device.type == "cuda" else 1)
+        self._audio_s = 0.0
         self._gatherer: Gatherer[Utterance, Samples] = Gatherer(self._speak, max_batch, "mms")
         self.info = EngineInfo(
             name="mms",
@@ -51,6 +52,16 @@ class MmsEngine(PlainEngine):
             device=str(device),
             precision="fp32",
         )
+
+    def figures(self) -> dict[str, float]:
+        """Running totals of sentences begun, their wait, the batches they made, and their audio."""
+        stats = self._gatherer.stats
+        return {
+            "begun": stats.begun,
+            "queue_wait_s": stats.queue_wait_s,
+            "batches": stats.batches,
+            "audio_s": self._audio_s,
+        }
 
     def prepare_voice(self, reference: Reference, *, keep: bool = True) -> PreparedVoice:
         """Refuse: MMS has one voice for each language.
@@ -93,7 +104,9 @@ class MmsEngine(PlainEngine):
             replace(utterance, speed=native)
             for utterance, (native, _) in zip(utterances, speeds, strict=True)
         ]
-        return [
+        spoken = [
             change_tempo(samples, speaker.sample_rate_hz, tempo)
             for samples, (_, tempo) in zip(speaker.speak(natural), speeds, strict=True)
         ]
+        self._audio_s += sum(map(len, spoken)) / speaker.sample_rate_hz
+        return spoken

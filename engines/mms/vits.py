@@ -126,7 +126,7 @@ def _durations(model: VitsModel, hidden: Tensor, mask: Tensor, noises: Sequence[
 def _spread(encoded: Any, row: int, counts: Tensor, noise: _Noise, scale: float) -> Tensor:
     """Sample one row's frames, [frames, channels], from what its tokens say of them."""
     tokens = len(counts)
-    means = encoded.prior_means[row, :tokens].repeat_interleave(counts, dim=0)
+    means: Tensor = encoded.prior_means[row, :tokens].repeat_interleave(counts, dim=0)
     spreads = encoded.prior_log_variances[row, :tokens].repeat_interleave(counts, dim=0)
     return means + noise.for_frames(*means.shape) * torch.exp(spreads) * scale
 

@@ -1,12 +1,11 @@
 """The MMS engine on a small random VITS checkpoint, loaded by the same code as a released one."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import VitsConfig, VitsModel, VitsTokenizer
+from mms_checkpoint import write_checkpoint
 
 from commands.models import _mms_states
 from configs.engines import MmsSettings
@@ -19,31 +18,6 @@ from engines.errors import (
 from engines.mms import MmsEngine
 from engines.mms.installed import installed_models
 from engines.protocol import Mode, Reference, SynthesisRequest
-
-LETTERS = " abcdefghijklmnopqrstuvwxyz'-"
-
-
-def write_checkpoint(folder, *, is_uroman=False, sampling_rate=16_000):
-    folder.mkdir()
-    vocabulary = folder / "vocab.json"
-    vocabulary.write_text(json.dumps({letter: i for i, letter in enumerate(LETTERS)}))
-    tokenizer = VitsTokenizer(
-        str(vocabulary), language="tst", phonemize=False, is_uroman=is_uroman,
-        pad_token=" ", unk_token="-",
-    )  # fmt: skip
-    torch.manual_seed(0)
-    config = VitsConfig(
-        vocab_size=len(LETTERS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        ffn_dim=16, flow_size=16, spectrogram_bins=9, duration_predictor_filter_channels=16,
-        prior_encoder_num_wavenet_layers=1, posterior_encoder_num_wavenet_layers=1,
-        prior_encoder_num_flows=2, upsample_initial_channel=16, upsample_rates=[8, 8],
-        upsample_kernel_sizes=[16, 16], resblock_kernel_sizes=[3],
-        resblock_dilation_sizes=[[1]], depth_separable_num_layers=1,
-        duration_predictor_num_flows=2, wavenet_dilation_rate=1, sampling_rate=sampling_rate,
-    )  # fmt: skip
-    VitsModel(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")
