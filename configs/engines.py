@@ -51,7 +51,7 @@ class MmsSettings(StrictModel):
     """Where a hub id is fetched from; never with MODELSCOPE_OFFLINE=1."""
     max_batch: int | None = Field(default=None, ge=1, le=64)
     """Sentences of one language that are spoken at once, if so many wait; by default 8 on a GPU and
-    1 on the CPU, which gains nothing."""
+    1 on the CPU, whose cores one sentence keeps busy."""
 
 
 class CosyVoiceSettings(StrictModel):
