@@ -23,6 +23,7 @@ from deployments.metrics import EngineMetrics, GpuMetrics, ProcessMetrics
 from deployments.prepared_voices import PreparedVoices
 from engines.checks import check_request, in_spoken_language
 from engines.errors import EngineBusyError, EngineFailureError
+from engines.protocol import EngineInfo
 from engines.registry import load_engine
 
 _HEAD_S = 0.4
@@ -92,6 +93,10 @@ class EngineServer:
                 yield first[head:]
             async for samples in chunks:
                 yield samples
+
+    async def describe(self) -> EngineInfo:
+        """What the engine says of itself."""
+        return self._engine.info
 
     async def check_health(self) -> None:
         """Called by Ray again and again: an event loop that is stuck does not answer.

@@ -8,7 +8,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from audio.formats import AudioFormat
 from configs.strict import StrictModel
@@ -22,6 +22,11 @@ _PLAIN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 Speed = Annotated[
     float,
     Field(ge=0.25, le=4, allow_inf_nan=False, description="a number from 0.25 to 4; 1 is natural"),
+]
+AudioFile = Annotated[
+    bytes,
+    Field(min_length=1, description="an uploaded audio file"),
+    WithJsonSchema({"type": "string", "contentMediaType": "audio/*"}),
 ]
 
 
@@ -177,3 +182,49 @@ class CloningSpeechBody(ClientBody):
     voice_id: str = Field(default="default", min_length=1, description="a voice's name or id")
     language: Language = None
     speed: Speed = 1.0
+
+
+class VoiceUploadBody(ClientBody):
+    """Register a voice from an audio file."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, loc_by_alias=False)
+
+    audio: AudioFile = Field(
+        validation_alias=AliasChoices(
+            "audio", "file", "audio_file", "audio_sample", "voice_file", "voice", "sample"
+        )
+    )
+    name: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("name", "voice_name", "voice_id"),
+        description="what to call the voice; by default the service finds a name",
+    )
+    transcript: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("transcript", "text", "ref_text"),
+        description="what is said in the file",
+    )
+    language: Language = None
+    consent: str | None = Field(default=None, description="what the speaker agreed to")
+
+
+class ClipBody(ClientBody):
+    """Measure a clip without keeping it."""
+
+    audio_sample: AudioFile
+
+
+class NewVoiceBody(ClipBody):
+    """Register a voice from a clip."""
+
+    name: str = Field(description="what to call the voice")
+    type: Literal["audio_sample"] = Field(default="audio_sample", description="audio_sample")
+    ref_text: str | None = Field(default=None, description="what is said in the clip")
+    language: Language = None
+    consent: str | None = Field(default=None, description="what the speaker agreed to")
+
+
+class RenameBody(StrictModel):
+    """Give a voice another name."""
+
+    name: str = Field(description="what to call the voice")

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
 from serve_app.errors import Failure, InvalidFieldError, failure_of
+from serve_app.timestamps import utc_now
 
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -55,7 +55,7 @@ def _cloning(failure: Failure) -> dict[str, Any]:
         "success": False,
         "error": failure.message,
         "code": failure.code,
-        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "timestamp": utc_now(),
     }
 
 
@@ -88,7 +88,7 @@ class Dialect:
     def failure_of(self, error: Exception) -> Failure:
         """Look ``error`` up and name its field as this family's clients know it."""
         if isinstance(error, InvalidFieldError):
-            return failure_of(error.renamed(self._name(error.field)))
+            return failure_of(InvalidFieldError(self._name(error.field), *error.args[1:]))
         failure = failure_of(error)
         return replace(failure, field=failure.field and self._name(failure.field))
 
@@ -107,12 +107,16 @@ OWN = Dialect(
         | {"required": ["code", "message"]}
     ) | {"required": ["error"]},
 )  # fmt: skip
+_OPENAI_SCHEMA = _object(
+    error=_object(message=_STRING, type=_STRING, param=_MAYBE, code=_MAYBE)
+    | {"required": ["message", "type", "param", "code"]}
+) | {"required": ["error"]}
+OPENAI_VOICES = Dialect(
+    "openai voices", ("/v1/audio/voices",), _openai, _OPENAI_SCHEMA,
+    {"reference_audio": "audio_sample", "transcript": "ref_text", "voice_type": "voice_id"},
+)  # fmt: skip
 OPENAI = Dialect(
-    "openai", ("/v1/audio/", "/v1/models"), _openai,
-    _object(
-        error=_object(message=_STRING, type=_STRING, param=_MAYBE, code=_MAYBE)
-        | {"required": ["message", "type", "param", "code"]}
-    ) | {"required": ["error"]},
+    "openai", ("/v1/audio/", "/v1/models"), _openai, _OPENAI_SCHEMA,
     {
         "text": "input", "voice_type": "voice", "reference_audio": "ref_audio",
         "reference_text": "ref_text", "instruction": "instructions",
@@ -136,9 +140,9 @@ CLONING = Dialect(
     "cloning", ("/voice/", "/voices", "/model/"), _cloning,
     _object(success={"const": False}, error=_STRING, code=_STRING, timestamp=_STRING)
     | {"required": ["success", "error", "code", "timestamp"]},
-    {"voice_type": "voice_id"},
+    {"voice_type": "voice_id", "reference_audio": "audio"},
 )  # fmt: skip
-_DIALECTS = (OWN, OPENAI, UPSTREAM, AGENT, CLONING)
+_DIALECTS = (OWN, OPENAI_VOICES, OPENAI, UPSTREAM, AGENT, CLONING)
 
 
 def dialect_of(path: str) -> Dialect:

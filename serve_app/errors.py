@@ -48,10 +48,6 @@ class InvalidFieldError(ValueError):
         """What the field may hold."""
         return str(self.args[2])
 
-    def renamed(self, name: str) -> "InvalidFieldError":
-        """Return the same error about the field as its family calls it."""
-        return InvalidFieldError(name, *self.args[1:])
-
 
 class UnknownReferenceError(UnknownVoiceError):
     """``reference_audio`` names a voice that is not there."""

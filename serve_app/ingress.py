@@ -17,6 +17,7 @@ from engines.language_detection import load_detector
 from serve_app.canary import Canary
 from serve_app.desk import SpeechDesk
 from serve_app.engine_choice import COSYVOICE, MMS, EngineChoice
+from serve_app.engine_infos import EngineInfos
 from serve_app.exposure import check_exposure, serving_hosts
 from serve_app.grpc_door import infer
 from serve_app.health import EngineHealth
@@ -75,6 +76,7 @@ class Ingress:
         self._desk = SpeechDesk(taker, audio_processor, engines, self._security.meter, metrics)
         application = serve.get_replica_context().app_name
         self._health = EngineHealth(application, deployments)
+        self._infos = EngineInfos(engines)
         ready = config.readiness
         sentences = {COSYVOICE: ready.cosyvoice_text, MMS: ready.mms_text}
         self._canary = Canary(self._desk, sentences, ready, metrics)
@@ -87,7 +89,8 @@ class Ingress:
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the web application; Ray calls this once the replica is constructed."""
         guard = self._security.guard()
-        return make_web_app(self._http, self._desk, self._health, self._canary, guard)
+        parts = (self._health, self._canary, self._infos)
+        return make_web_app(self._http, self._desk, *parts, guard)
 
     async def Inference(  # noqa: N802  the name of upstream's procedure
         self, request: Request, grpc_context: RayServegRPCContext

@@ -1,12 +1,11 @@
 """The models that OpenAI's clients may ask for, and the engine that each means."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from serve_app.errors import UnknownModelError
+from serve_app.model_views import ModelView
 from serve_app.orders import COSYVOICE, MMS
 
-_OWNER = "cosyvoice-mms-tts"
 _COSYVOICE2_RELEASED_S = 1_734_048_000
 _MMS_RELEASED_S = 1_684_713_600
 
@@ -25,9 +24,9 @@ class Model:
     engine: str | None
     created: int
 
-    def described(self) -> dict[str, Any]:
+    def view(self) -> ModelView:
         """The model as OpenAI lists it."""
-        return {"id": self.id, "object": "model", "created": self.created, "owned_by": _OWNER}
+        return ModelView(id=self.id, created=self.created)
 
 
 MODELS = (

@@ -1,11 +1,10 @@
 """What the OpenAPI document says of an endpoint: bodies, answers, refusals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
-from audio.formats import AudioFormat
 from serve_app.body_reader import FORMS, JSON
 from serve_app.dialects import Dialect
 
@@ -17,6 +16,7 @@ _REFUSALS = {
     401: "An API key is needed, and none that is known came along",
     403: "The API key does not allow it",
     404: "There is nothing of this name",
+    408: "The body came too slowly",
     409: "The name is taken",
     413: "The text, the file or the body is too large",
     415: "The body is neither JSON nor form data",
@@ -25,7 +25,7 @@ _REFUSALS = {
     500: "The service failed; its log has the details",
     503: "The engine is not available; Retry-After says when to try again",
 }
-SPEECH_REFUSALS = (400, 401, 403, 404, 413, 415, 422, 429, 500, 503)
+SPEECH_REFUSALS = (400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 503)
 
 
 def refusals(dialect: Dialect, *statuses: int) -> Responses:
@@ -34,38 +34,52 @@ def refusals(dialect: Dialect, *statuses: int) -> Responses:
     return {status: {"description": _REFUSALS[status], "content": content} for status in statuses}
 
 
-def speech_responses(dialect: Dialect, formats: Sequence[AudioFormat]) -> Responses:
+def speech_responses(dialect: Dialect, media_types: Iterable[str]) -> Responses:
     """Describe what a synthesis endpoint answers."""
-    audio = {each.media_type: {"schema": _BINARY} for each in formats}
+    audio = {media_type: {"schema": _BINARY} for media_type in media_types}
     spoken = {"description": "The speech, whole or as a stream", "content": audio}
     return {200: spoken, **refusals(dialect, *SPEECH_REFUSALS)}
 
 
-def json_response(description: str, **properties: Mapping[str, Any]) -> Responses:
-    """Describe a JSON object that has all of ``properties``."""
+def json_answers(*statuses: int, **properties: dict[str, Any]) -> Responses:
+    """Describe answers that are a JSON object with at least these ``properties``."""
     schema = {"type": "object", "properties": properties, "required": list(properties)}
-    return {200: {"description": description, "content": {JSON: {"schema": schema}}}}
+    content = {JSON: {"schema": schema}}
+    return {
+        status: {"description": "Yes" if status == 200 else "No, or not yet", "content": content}
+        for status in statuses
+    }
 
 
 def request_body(body_class: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     """Describe a body that comes as JSON or as form data."""
     schema = body_class.model_json_schema()
-    return {
-        "required": True,
-        "content": {
-            JSON: {"schema": schema, "example": example},
-            FORMS[0]: {"schema": _as_form(schema)},
-        },
-    }
+    as_json = {JSON: {"schema": schema, "example": example}}
+    return _body(as_json | {FORMS[0]: {"schema": _as_form(schema)}})
 
 
-def query_parameters(body_class: type[BaseModel]) -> list[dict[str, Any]]:
+def form_body(body_class: type[BaseModel]) -> dict[str, Any]:
+    """Describe a body that comes as form data alone."""
+    return _body({FORMS[0]: {"schema": _as_form(body_class.model_json_schema(by_alias=False))}})
+
+
+def json_body(body_class: type[BaseModel]) -> dict[str, Any]:
+    """Describe a body that comes as JSON alone."""
+    return _body({JSON: {"schema": body_class.model_json_schema()}})
+
+
+def query_parameters(body_class: type[BaseModel]) -> dict[str, Any]:
     """Describe the fields as parameters, for a GET whose body may have them as form data."""
     schema = body_class.model_json_schema()
-    return [
+    parameters = [
         {"name": name, "in": "query", "required": False, "schema": field}
         for name, field in schema["properties"].items()
     ]
+    return {"parameters": parameters}
+
+
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _as_form(schema: dict[str, Any]) -> dict[str, Any]:
@@ -78,4 +92,4 @@ def _upload(field: dict[str, Any]) -> dict[str, Any]:
     kinds = field.get("anyOf", [field])
     if not any("contentMediaType" in kind for kind in kinds):
         return field
-    return _BINARY | {"description": "An audio file, or a string"}
+    return _BINARY | {"description": field.get("description", "")}

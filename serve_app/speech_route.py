@@ -1,6 +1,6 @@
 """Adding a synthesis endpoint: body in JSON or form data, speech out, described in OpenAPI."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
@@ -20,6 +20,7 @@ from serve_app.orders import SpeechOrder
 Body = TypeVar("Body", bound=BaseModel)
 Answer = Callable[[Body, SpeechDesk, SpeechOrder, str], Awaitable[Response]]
 
+AUDIO_TYPES = tuple(audio_format.media_type for audio_format in AudioFormat)
 REQUEST_ID_HEADER = "x-request-id"
 _MAX_REQUEST_ID_CHARACTERS = 128
 
@@ -38,12 +39,12 @@ class SpeechRoutes:
         desk: SpeechDesk,
         max_body_bytes: int,
         dialect: Dialect = OWN,
-        formats: Sequence[AudioFormat] = tuple(AudioFormat),
+        media_types: Iterable[str] = AUDIO_TYPES,
     ) -> None:
         self._router = router
         self._desk = desk
         self._max_body_bytes = max_body_bytes
-        self._responses = speech_responses(dialect, formats)
+        self._responses = speech_responses(dialect, media_types)
 
     def add(
         self,
@@ -69,11 +70,9 @@ class SpeechRoutes:
             return response
 
         endpoint.__name__ = path.strip("/").replace("/", "_")
-        described: dict[str, dict[str, Any]] = {
-            "POST": {"requestBody": request_body(body_class, example)}
-        }
+        described = {"POST": request_body(body_class, example)}
         if also_get:
-            described["GET"] = {"parameters": query_parameters(body_class)}
+            described["GET"] = query_parameters(body_class)
         for method, extra in described.items():
             self._router.add_api_route(
                 path,

@@ -10,20 +10,22 @@ from starlette.responses import JSONResponse
 from configs.app import Http
 from serve_app.body_limit import BodyLimit
 from serve_app.canary import Canary
+from serve_app.described_app import DescribedApp
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import answer_error
+from serve_app.engine_infos import EngineInfos
 from serve_app.errors import CLIENT_ERRORS
 from serve_app.health import EngineHealth
 from serve_app.routes.agent import agent_routes
 from serve_app.routes.bistream import bistream_routes
 from serve_app.routes.cosyvoice import cosyvoice_routes
 from serve_app.routes.mms import mms_routes
+from serve_app.routes.model import model_routes
 from serve_app.routes.openai import openai_routes
 from serve_app.routes.service import service_routes
 from serve_app.routes.upstream import upstream_routes
 from serve_app.sockets.connections import Connections
 
-_TITLE = "CosyVoice-MMS TTS"
 _EXPOSED_HEADERS = [
     "X-Request-ID", "X-TTS-Engine", "X-TTS-Voice", "X-TTS-Mode", "X-TTS-Voice-Match",
     "X-TTS-Voice-Cache", "X-TTS-Ignored", "X-Sample-Rate", "X-Audio-Duration", "X-TTS-RTF",
@@ -32,10 +34,15 @@ _EXPOSED_HEADERS = [
 
 
 def make_web_app(
-    http: Http, desk: SpeechDesk, health: EngineHealth, canary: Canary, guard: Middleware
+    http: Http,
+    desk: SpeechDesk,
+    health: EngineHealth,
+    canary: Canary,
+    infos: EngineInfos,
+    guard: Middleware,
 ) -> FastAPI:
     """Put the front door together. What is added later stands further outside."""
-    app = FastAPI(title=_TITLE)
+    app = DescribedApp()
     for error_class in (*CLIENT_ERRORS, HTTPException, Exception):
         app.add_exception_handler(error_class, _answer_error)
     app.add_middleware(BodyLimit, max_bytes=http.max_body_bytes)
@@ -44,7 +51,7 @@ def make_web_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(http.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["*"],
             expose_headers=_EXPOSED_HEADERS,
         )
@@ -52,6 +59,7 @@ def make_web_app(
     app.include_router(mms_routes(desk, http))
     app.include_router(openai_routes(desk, http))
     app.include_router(upstream_routes(desk, http))
+    app.include_router(model_routes(infos))
     connections = Connections(http.websockets)
     app.include_router(agent_routes(desk, connections, http))
     app.include_router(bistream_routes(desk, connections, http))

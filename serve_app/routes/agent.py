@@ -21,7 +21,9 @@ _EXAMPLE = {"text": "Hello, how are you?", "voice_id": "default", "streaming": T
 def agent_routes(desk: SpeechDesk, connections: Connections, http: Http) -> APIRouter:
     """Build the family's routes: bare float32 samples, over a WebSocket or HTTP."""
     router = APIRouter(tags=["Voice agent"])
-    routes = SpeechRoutes(router, desk, http.max_body_bytes, AGENT, (AudioFormat.PCM_F32,))
+    routes = SpeechRoutes(
+        router, desk, http.max_body_bytes, AGENT, [AudioFormat.PCM_F32.media_type]
+    )
     routes.add("/v1/synthesize", AgentSpeechBody, _order, example=_EXAMPLE)
 
     @router.websocket("/v1/stream/tts")

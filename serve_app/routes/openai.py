@@ -1,7 +1,5 @@
 """``/v1/audio`` and ``/v1/models``: what OpenAI's clients call."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -10,41 +8,34 @@ from serve_app.caller import Caller
 from serve_app.client_bodies import OpenAiSpeechBody, StreamFormat
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import OPENAI
+from serve_app.model_views import ModelList, ModelName, ModelNames, ModelView
 from serve_app.models import MODELS, model_of
-from serve_app.openapi import json_response, refusals
+from serve_app.openapi import refusals
 from serve_app.orders import SpeechOrder
-from serve_app.speech_events import answer_events
-from serve_app.speech_route import SpeechRoutes, answer_audio
+from serve_app.speech_events import EVENT_STREAM, answer_events
+from serve_app.speech_route import AUDIO_TYPES, SpeechRoutes, answer_audio
 
 _EXAMPLE = {"model": "tts-1", "voice": "alloy", "input": "Hello, how are you today?"}
-_LIST: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
-_OBJECT: dict[str, Any] = {"type": "string"}
+_DENIED = refusals(OPENAI, 401, 403, 429, 500)
 
 
 def openai_routes(desk: SpeechDesk, http: Http) -> APIRouter:
     """Build the family's routes."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
-    speech = SpeechRoutes(router, desk, http.max_body_bytes, OPENAI)
+    speech = SpeechRoutes(router, desk, http.max_body_bytes, OPENAI, (*AUDIO_TYPES, EVENT_STREAM))
     speech.add("/audio/speech", OpenAiSpeechBody, _order, example=_EXAMPLE, answer=_answer)
-    denied = refusals(OPENAI, 401, 403, 429)
-    listed = json_response("All models", object=_OBJECT, data=_LIST) | denied
 
-    @router.get("/models", summary="What may be asked for as model", responses=listed)
-    async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [model.described() for model in MODELS]}
+    @router.get("/models", summary="What may be asked for as model", responses=_DENIED)
+    async def list_models() -> ModelList:
+        return ModelList(data=[model.view() for model in MODELS])
 
-    described = json_response("The model", id=_OBJECT, object=_OBJECT) | denied
-    unknown = refusals(OPENAI, 404)
+    @router.get("/models/{model}", summary="One model", responses=_DENIED | refusals(OPENAI, 404))
+    async def get_model(model: str) -> ModelView:
+        return model_of(model).view()
 
-    @router.get("/models/{model}", summary="One of them", responses=described | unknown)
-    async def model(model: str) -> dict[str, Any]:
-        return model_of(model).described()
-
-    for_open_webui = json_response("All models", models=_LIST) | denied
-
-    @router.get("/audio/models", summary="The models for Open WebUI", responses=for_open_webui)
-    async def audio_models() -> dict[str, Any]:
-        return {"models": [{"id": model.id, "name": model.id} for model in MODELS]}
+    @router.get("/audio/models", summary="The models for Open WebUI", responses=_DENIED)
+    async def list_audio_models() -> ModelNames:
+        return ModelNames(models=[ModelName(id=model.id, name=model.id) for model in MODELS])
 
     return router
 

@@ -25,7 +25,7 @@ from serve_app.speech_route import SpeechRoutes
 def upstream_routes(desk: SpeechDesk, http: Http) -> APIRouter:
     """Build the family's routes: bare s16le samples, their rate in ``X-Sample-Rate``."""
     router = APIRouter(tags=["CosyVoice upstream"])
-    routes = SpeechRoutes(router, desk, http.max_body_bytes, UPSTREAM, (AudioFormat.PCM,))
+    routes = SpeechRoutes(router, desk, http.max_body_bytes, UPSTREAM, [AudioFormat.PCM.media_type])
     say = {"tts_text": "Hello, how are you today?"}
     clip, speaker = {"prompt_wav": "qwen"}, {"spk_id": "anna"}
     words, manner = {"prompt_text": "What is said in the clip."}, {"instruct_text": "Slowly."}

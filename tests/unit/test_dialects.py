@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection
 from deployments.errors import OverloadedError
 from serve_app.dialects import answer_error, dialect_of
 from serve_app.errors import InvalidFieldError
+from voices.errors import ForbiddenPathError
 
 WRONG = InvalidFieldError("speed", "is too large", "0.5 to 2")
 
@@ -19,6 +20,7 @@ def connection(path, prefix=""):
     [
         ("/v1/model/cosyvoice/tts", "own"),
         ("/v1/audio/speech", "openai"),
+        ("/v1/audio/voices/x", "openai voices"),
         ("/v1/models", "openai"),
         ("/inference_sft", "upstream"),
         ("/v1/stream/tts", "agent"),
@@ -61,3 +63,22 @@ def test_every_dialect_has_the_message_and_the_headers(path, message):
     answer = answer_error(connection(path), error)
     assert message(json.loads(answer.body)) == str(error)
     assert answer.headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "read"),
+    [
+        ("/v1/model/mms/tts", "reference_audio", lambda body: body["error"]["field"]),
+        ("/v1/audio/speech", "ref_audio", lambda body: body["error"]["param"]),
+        ("/v1/audio/voices", "audio_sample", lambda body: body["error"]["param"]),
+        ("/v1/synthesize", "reference_audio", lambda body: body["field"]),
+    ],
+)
+def test_a_field_is_called_as_the_family_calls_it(path, name, read):
+    """The service's other parts know only our own names."""
+    named = InvalidFieldError("reference_audio", "is empty", "a file")
+    body = json.loads(answer_error(connection(path), named).body)
+    assert read(body) == name
+    assert name in str(body["message"] if "message" in body else body["error"]["message"])
+    tabled = json.loads(answer_error(connection(path), ForbiddenPathError()).body)
+    assert read(tabled) == name

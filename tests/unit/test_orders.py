@@ -1,6 +1,7 @@
 import pytest
 
 from audio.formats import AudioFormat
+from configs.voice_aliases import VOICE_ALIASES
 from engines.protocol import Mode, Priority
 from serve_app.caller import Caller
 from serve_app.engine_choice import EngineChoice
@@ -17,11 +18,15 @@ TEXT = "Good evening."
 
 
 @pytest.fixture(scope="module")
-def taker():
-    resolver = ReferenceResolver(
+def references():
+    return ReferenceResolver(
         VoiceRegistry(VoiceCatalogue([BUILTIN_FOLDER])), ReferenceFolder(None)
     )
-    return OrderTaker(resolver, max_text_characters=40)
+
+
+@pytest.fixture(scope="module")
+def taker(references):
+    return OrderTaker(references, max_text_characters=40)
 
 
 def test_text_alone_is_spoken_by_cosyvoice_with_the_default_voice(taker):
@@ -130,6 +135,20 @@ def test_instruct_needs_an_instruction(taker):
 def test_a_voice_that_is_not_there(taker):
     with pytest.raises(UnknownVoiceError, match="anna"):
         taker.take(SpeechOrder(text=TEXT, voice="nobody"))
+
+
+def test_another_services_name_stands_for_a_voice_unless_a_voice_has_it(references):
+    aliases = {"alloy": "anna", "siti": "qwen", "echo": "gone"}
+    taker = OrderTaker(references, max_text_characters=40, voice_aliases=aliases)
+    voices = [taker.take(SpeechOrder(text=TEXT, voice=name)).voice for name in ("alloy", "siti")]
+    assert voices == ["anna", "siti"]
+    with pytest.raises(UnknownVoiceError, match="gone"):
+        taker.take(SpeechOrder(text=TEXT, voice="echo"))
+
+
+def test_every_alias_stands_for_a_built_in_voice(references):
+    for name in VOICE_ALIASES.values():
+        assert references.voice(name).label == name
 
 
 def test_a_text_that_is_too_long(taker):
