@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from serve_app.errors import Failure, InvalidFieldError, failure_of
 from serve_app.timestamps import utc_now
+from voices.errors import InvalidVoiceError
 
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -87,7 +88,7 @@ class Dialect:
 
     def failure_of(self, error: Exception) -> Failure:
         """Look ``error`` up and name its field as this family's clients know it."""
-        if isinstance(error, InvalidFieldError):
+        if isinstance(error, InvalidFieldError | InvalidVoiceError):
             return failure_of(InvalidFieldError(self._name(error.field), *error.args[1:]))
         failure = failure_of(error)
         return replace(failure, field=failure.field and self._name(failure.field))

@@ -90,7 +90,7 @@ class Ingress:
         """Make the web application; Ray calls this once the replica is constructed."""
         guard = self._security.guard()
         parts = (self._health, self._canary, self._infos)
-        return make_web_app(self._http, self._desk, *parts, guard)
+        return make_web_app(self._http, self._desk, self._voices, *parts, guard)
 
     async def Inference(  # noqa: N802  the name of upstream's procedure
         self, request: Request, grpc_context: RayServegRPCContext

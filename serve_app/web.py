@@ -18,13 +18,15 @@ from serve_app.errors import CLIENT_ERRORS
 from serve_app.health import EngineHealth
 from serve_app.routes.agent import agent_routes
 from serve_app.routes.bistream import bistream_routes
+from serve_app.routes.cloning import cloning_routes
 from serve_app.routes.cosyvoice import cosyvoice_routes
 from serve_app.routes.mms import mms_routes
-from serve_app.routes.model import model_routes
 from serve_app.routes.openai import openai_routes
 from serve_app.routes.service import service_routes
 from serve_app.routes.upstream import upstream_routes
+from serve_app.routes.voices import voice_routes
 from serve_app.sockets.connections import Connections
+from serve_app.voice_desk import VoiceDesk
 
 _EXPOSED_HEADERS = [
     "X-Request-ID", "X-TTS-Engine", "X-TTS-Voice", "X-TTS-Mode", "X-TTS-Voice-Match",
@@ -36,6 +38,7 @@ _EXPOSED_HEADERS = [
 def make_web_app(
     http: Http,
     desk: SpeechDesk,
+    voices: VoiceDesk,
     health: EngineHealth,
     canary: Canary,
     infos: EngineInfos,
@@ -59,7 +62,8 @@ def make_web_app(
     app.include_router(mms_routes(desk, http))
     app.include_router(openai_routes(desk, http))
     app.include_router(upstream_routes(desk, http))
-    app.include_router(model_routes(infos))
+    app.include_router(voice_routes(voices, http))
+    app.include_router(cloning_routes(desk, voices, infos, http))
     connections = Connections(http.websockets)
     app.include_router(agent_routes(desk, connections, http))
     app.include_router(bistream_routes(desk, connections, http))

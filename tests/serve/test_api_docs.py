@@ -12,9 +12,18 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", (PROJECT_ROOT / "docs/api.md").read_te
 RAW = {".pcm": "s16le", ".f32": "f32le"}
 
 
+@pytest.fixture
+def no_voice_stays(embedded):
+    yield
+    for voice in embedded.get("/v1/audio/voices").json()["data"]:
+        if not voice["builtin"]:
+            embedded.delete(f"/v1/audio/voices/{voice['id']}").raise_for_status()
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.usefixtures("no_voice_stays")
 def test_every_example_in_its_turn(embedded, decode, tmp_path):
-    """They run where the project's voices are and nothing else."""
+    """They run where the project's voices are and nothing else; later ones use earlier voices."""
     address = str(embedded.base_url).removeprefix("http://").rstrip("/")
     for number, block in enumerate(BLOCKS):
         folder = tmp_path / str(number)

@@ -22,7 +22,7 @@ SETTINGS = hypothesis.settings(
     suppress_health_check=list(hypothesis.HealthCheck),
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
-FAMILIES = ["CosyVoice", "MMS", "OpenAI", "CosyVoice upstream", "Voice cloning",
+FAMILIES = ["CosyVoice", "MMS", "OpenAI", "Voices", "CosyVoice upstream", "Voice cloning",
             "Voice agent", "Service"]  # fmt: skip
 
 

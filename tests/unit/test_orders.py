@@ -19,9 +19,7 @@ TEXT = "Good evening."
 
 @pytest.fixture(scope="module")
 def references():
-    return ReferenceResolver(
-        VoiceRegistry(VoiceCatalogue([BUILTIN_FOLDER])), ReferenceFolder(None)
-    )
+    return ReferenceResolver(VoiceRegistry(VoiceCatalogue([BUILTIN_FOLDER])), ReferenceFolder(None))
 
 
 @pytest.fixture(scope="module")
