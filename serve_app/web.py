@@ -22,6 +22,7 @@ from serve_app.routes.cloning import cloning_routes
 from serve_app.routes.cosyvoice import cosyvoice_routes
 from serve_app.routes.mms import mms_routes
 from serve_app.routes.openai import openai_routes
+from serve_app.routes.page import page_routes
 from serve_app.routes.service import service_routes
 from serve_app.routes.upstream import upstream_routes
 from serve_app.routes.voices import voice_routes
@@ -68,6 +69,7 @@ def make_web_app(
     app.include_router(agent_routes(desk, connections, http))
     app.include_router(bistream_routes(desk, connections, http))
     app.include_router(service_routes(health, canary))
+    app.include_router(page_routes())
     return app
 
 
