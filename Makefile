@@ -10,7 +10,7 @@ export UV_OFFLINE := 1
 export UV_FIND_LINKS := $(CURDIR)/wheels
 endif
 
-.PHONY: run test lint lock voices offline-bundle clean
+.PHONY: run test lint lock voices offline-bundle pictures clean
 .DEFAULT_GOAL := run
 
 run: .venv/installed
@@ -48,6 +48,9 @@ offline-bundle: .venv/installed
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir offline/wheels \
 	  --requirement requirements.lock uv
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/fetch_models.sh "$(CURDIR)/offline/models" $(MODELS)
+# Pictures of the page in docs/, taken in Chromium from the running service.
+pictures: .venv/installed
+	$(BIN)/pytest tests/serve/page/pictures.py
 
 clean:
 	rm -rf .venv logs offline

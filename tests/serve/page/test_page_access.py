@@ -27,12 +27,12 @@ def violations(page):
     return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("language", "theme"), [("en", "light"), ("en", "dark"), ("zh", "dark"), ("ms", "light")]
+)
 def test_axe_finds_nothing(open_page, make_clip, language, theme):
     page = open_page(color_scheme=theme)
     page.locator("#interface-language").select_option(language)
-    assert not violations(page)
     fill_with_life(page, make_clip)
     assert not violations(page)
     for dialog in DIALOGS:
@@ -41,11 +41,16 @@ def test_axe_finds_nothing(open_page, make_clip, language, theme):
         page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_page, make_clip, language):
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_page, make_clip):
     page = open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-    page.locator("#interface-language").select_option(language)
     fill_with_life(page, make_clip)
+    for language, tag in LANGUAGES.items():
+        page.locator("#interface-language").select_option(language)
+        expect(page.locator("html")).to_have_attribute("lang", tag)
+        assert_it_fits(page)
+
+
+def assert_it_fits(page):
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     too_wide = page.evaluate(
         """() => [...document.querySelectorAll("main *, header *")]

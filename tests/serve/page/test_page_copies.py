@@ -6,7 +6,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-TEXT = "It's a \"quoted\" text, with $HOME and\ntwo lines."
+TEXT = 'It\'s a "quoted" text, with $HOME and\ntwo lines.'
 
 
 def copied(page, button):
@@ -36,8 +36,9 @@ def run_python(script, folder):
 TOOLS = [("#copy-curl", run_curl), ("#copy-python", run_python)]
 
 
-@pytest.mark.parametrize(("button", "run"), TOOLS, ids=["curl", "python"])
-@pytest.mark.parametrize("channel", ["mp3", "pcm"])
+@pytest.mark.parametrize(
+    ("button", "run", "channel"), [(*TOOLS[0], "mp3"), (*TOOLS[1], "pcm")], ids=["curl", "python"]
+)
 def test_what_is_copied_speaks(page, decode, assert_is_speech, tmp_path, button, run, channel):
     page.locator("#more > summary").click()
     page.locator("#playback").select_option(channel)
@@ -55,14 +56,14 @@ def test_with_a_clip(page, make_clip, decode, assert_is_speech, tmp_path, button
     assert_is_speech(decode((tmp_path / "speech.mp3").read_bytes()), min_s=1.5, max_s=6.0)
 
 
-@pytest.mark.parametrize(("button", "run"), TOOLS, ids=["curl", "python"])
-def test_a_key_is_named_and_not_shown(page, button, run):
+def test_a_key_is_named_and_not_shown(page):
     page.locator("#key-open").click()
     page.locator("#key").fill("secret-key")
     page.keyboard.press("Enter")
-    text = copied(page, button)
-    assert "TTS_API_KEY" in text
-    assert "secret-key" not in text
+    for button, _ in TOOLS:
+        text = copied(page, button)
+        assert "TTS_API_KEY" in text
+        assert "secret-key" not in text
 
 
 def test_without_a_clipboard_it_is_shown(page):

@@ -158,7 +158,7 @@ export default {
   "refusal.invalid_field.reference_audio": "No audio could be found in this file: choose a recording such as WAV, MP3 or M4A.",
   "refusal.invalid_field.audio_sample": "No audio could be found in this file: choose a recording such as WAV, MP3 or M4A.",
   "refusal.unknown_voice": "This voice is not there any more: choose another one.",
-  "refusal.duplicate_voice": "There is a voice of this name already: choose another name, or delete the other voice first.",
+  "refusal.voice_exists": "There is a voice of this name already: choose another name, or delete the other voice first.",
   "refusal.too_many_voices": "You have as many voices as are allowed: delete one first.",
   "refusal.text_too_long": "The text is too long for one take: shorten it or speak it in parts.",
   "refusal.body_too_large": "The file is too large for the service: use a shorter clip or MP3.",

@@ -158,7 +158,7 @@ export default {
   "refusal.invalid_field.reference_audio": "Tiada audio dalam fail ini: pilih rakaman seperti WAV, MP3 atau M4A.",
   "refusal.invalid_field.audio_sample": "Tiada audio dalam fail ini: pilih rakaman seperti WAV, MP3 atau M4A.",
   "refusal.unknown_voice": "Suara ini sudah tiada: pilih suara lain.",
-  "refusal.duplicate_voice": "Sudah ada suara dengan nama ini: pilih nama lain, atau padam suara itu dahulu.",
+  "refusal.voice_exists": "Sudah ada suara dengan nama ini: pilih nama lain, atau padam suara itu dahulu.",
   "refusal.too_many_voices": "Bilangan suara anda sudah mencapai had: padam satu dahulu.",
   "refusal.text_too_long": "Teks terlalu panjang: pendekkan atau baca sebahagian demi sebahagian.",
   "refusal.body_too_large": "Fail terlalu besar: gunakan klip lebih pendek atau MP3.",

@@ -158,7 +158,7 @@ export default {
   "refusal.invalid_field.reference_audio": "文件中没有找到音频：请选择 WAV、MP3 或 M4A 等录音。",
   "refusal.invalid_field.audio_sample": "文件中没有找到音频：请选择 WAV、MP3 或 M4A 等录音。",
   "refusal.unknown_voice": "这个音色已不存在：请选择其他音色。",
-  "refusal.duplicate_voice": "已有同名音色：请换个名字，或先删除原来的音色。",
+  "refusal.voice_exists": "已有同名音色：请换个名字，或先删除原来的音色。",
   "refusal.too_many_voices": "音色数量已达上限：请先删除一个。",
   "refusal.text_too_long": "文本太长：请缩短，或分段朗读。",
   "refusal.body_too_large": "文件太大：请使用更短的录音或 MP3。",
