@@ -48,6 +48,7 @@ offline-bundle: .venv/installed
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir offline/wheels \
 	  --requirement requirements.lock uv
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/fetch_models.sh "$(CURDIR)/offline/models" $(MODELS)
+
 # Pictures of the page in docs/, taken in Chromium from the running service.
 pictures: .venv/installed
 	$(BIN)/pytest tests/serve/page/pictures.py
