@@ -27,6 +27,7 @@ def test_take(open_page, name, language, theme, viewport):
     page.locator("#speak").click()
     expect(page.locator("#history li")).to_have_count(1)
     expect(page.locator("#time")).not_to_have_text("0:00")
+    FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.png"
     page.screenshot(path=file)
     assert file.stat().st_size < MOST_BYTES
