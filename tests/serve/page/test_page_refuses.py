@@ -1,8 +1,5 @@
 """Every refusal is a sentence that a person can act on, in the page's language."""
 
-import threading
-
-import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -68,34 +65,6 @@ def test_a_text_that_is_too_long(open_page):
     page = open_page("/tone")
     speak(page, "a" * 501)
     told(page, "shorten it", "501 characters; at most 500")
-
-
-def test_a_service_that_is_busy(open_page, tone):
-    """Two run, two wait; the page comes fifth."""
-    page = open_page("/tone")
-    body = {"text": "chunks=100 delay=0.1", "stream": True}
-    url = str(tone.base_url.join("v1/model/cosyvoice/tts"))
-    enough = threading.Event()
-
-    def occupy():
-        with httpx.stream("POST", url, json=body, timeout=60) as response:
-            enough.wait(60) if response.status_code == 200 else None
-
-    threads = [threading.Thread(target=occupy) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    try:
-        with page.expect_response(TTS) as response:
-            speak(page, "Hello.")
-        while response.value.status == 200:  # came before the others
-            page.locator("#player[data-state=done]").wait_for()
-            with page.expect_response(TTS) as response:
-                speak(page, "Hello.")
-        told(page, "try again in 3 s")
-    finally:
-        enough.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_an_engine_that_fails(open_page):
