@@ -77,9 +77,9 @@ class ReferenceResolver:
         if isinstance(value, bytes):
             return _brought(value)
         if uri := _DATA_URI.match(value):
-            return _brought(_decode_base64(value[uri.end() :]))
+            return _brought(decode_base64(value[uri.end() :]))
         if len(value) > _MAX_NAME_CHARACTERS:
-            return _brought(_decode_base64(value))
+            return _brought(decode_base64(value))
         if voice := self._registry.find(value):
             return _of_voice(voice)
         if "/" not in value and "." not in value:
@@ -96,7 +96,12 @@ def _brought(data: bytes) -> ResolvedReference:
     return ResolvedReference(data, BROUGHT, transcript=None, brought=True)
 
 
-def _decode_base64(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
+    """Return the file in ``text``, which may have line breaks.
+
+    Raises:
+        InvalidFieldError: there is none.
+    """
     try:
         data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:

@@ -66,7 +66,7 @@ def make_web_app(
     app.include_router(voice_routes(voices, http))
     app.include_router(cloning_routes(desk, voices, infos, http))
     connections = Connections(http.websockets)
-    app.include_router(agent_routes(desk, connections, http))
+    app.include_router(agent_routes(desk, voices, connections, http))
     app.include_router(bistream_routes(desk, connections, http))
     app.include_router(service_routes(health, canary))
     app.include_router(page_routes())

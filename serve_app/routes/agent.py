@@ -14,11 +14,14 @@ from serve_app.sockets.agent import AgentSession
 from serve_app.sockets.agent_text import agent_order
 from serve_app.sockets.connections import Connections
 from serve_app.speech_route import SpeechRoutes
+from serve_app.voice_desk import VoiceDesk
 
 _EXAMPLE = {"text": "Hello, how are you?", "voice_id": "default", "streaming": True}
 
 
-def agent_routes(desk: SpeechDesk, connections: Connections, http: Http) -> APIRouter:
+def agent_routes(
+    desk: SpeechDesk, voices: VoiceDesk, connections: Connections, http: Http
+) -> APIRouter:
     """Build the family's routes: bare float32 samples, over a WebSocket or HTTP."""
     router = APIRouter(tags=["Voice agent"])
     routes = SpeechRoutes(
@@ -28,7 +31,7 @@ def agent_routes(desk: SpeechDesk, connections: Connections, http: Http) -> APIR
 
     @router.websocket("/v1/stream/tts")
     async def stream(socket: WebSocket) -> None:
-        await connections.serve(socket, AGENT, AgentSession(socket, desk, http).serve)
+        await connections.serve(socket, AGENT, AgentSession(socket, desk, voices, http).serve)
 
     return router
 

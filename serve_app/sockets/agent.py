@@ -5,16 +5,19 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
+from access.keys import Scope
 from configs.app import Http
 from serve_app.caller import caller_of
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import AGENT
 from serve_app.errors import CLIENT_ERRORS, InvalidFieldError
+from serve_app.references import decode_base64
 from serve_app.sockets.agent_messages import (
     AgentMessage,
     Cancel,
     Flush,
     Ping,
+    RegisterVoice,
     Synthesize,
     Text,
     read_message,
@@ -23,14 +26,16 @@ from serve_app.sockets.agent_text import AgentText
 from serve_app.sockets.connections import INTERNAL_ERROR, frames
 from serve_app.sockets.speaker import Speaker, Utterance, send_speech
 from serve_app.speech_route import request_id_of
+from serve_app.voice_desk import NewVoice, VoiceDesk
 
 
 class AgentSession:
     """What one connection has open: what is spoken, what waits, and the text that still comes."""
 
-    def __init__(self, socket: WebSocket, desk: SpeechDesk, http: Http) -> None:
+    def __init__(self, socket: WebSocket, desk: SpeechDesk, voices: VoiceDesk, http: Http) -> None:
         self._socket = socket
         self._desk = desk
+        self._voices = voices
         self._http = http
         self._caller = caller_of(socket)
         self._connection_id = request_id_of(socket)
@@ -63,6 +68,8 @@ class AgentSession:
                 self._text = None
                 await self._speaker.cancel()
                 await self._event("cancelled")
+            case RegisterVoice():
+                await self._register(message)
             case Ping():
                 await self._event("pong")
 
@@ -77,6 +84,19 @@ class AgentSession:
         else:
             text.speak_whole()
         self._speaker.say(utterance)
+
+    async def _register(self, message: RegisterVoice) -> None:
+        """Keep a voice, as the other families do; a name that is taken is refused."""
+        self._caller.require(Scope.VOICES)
+        new = NewVoice(
+            name=message.voice_id,
+            audio=decode_base64(message.reference_audio),
+            transcript=message.reference_text,
+            language=message.language,
+        )
+        voice = await self._voices.register(new, self._caller)
+        warnings = [warning.model_dump() for warning in voice.warnings]
+        await self._event("voice_registered", voice_id=voice.name, id=voice.id, warnings=warnings)
 
     def _opened(self) -> AgentText:
         if self._text is None:

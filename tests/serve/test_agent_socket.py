@@ -1,12 +1,16 @@
 """Voice agents over a WebSocket, with the ``websockets`` package as their client."""
 
+import base64
 import json
+import secrets
 
 import numpy as np
 import pytest
 from loopback import wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from voices.catalogue import BUILTIN_FOLDER
 
 PATH = "/v1/stream/tts"
 HELLO = "Hello, how are you today?"
@@ -135,6 +139,22 @@ def test_a_client_that_leaves_stops_its_speech(open_agent, events):
     assert "finished" not in events()
 
 
+def test_a_voice_is_registered_and_spoken_with(open_agent):
+    agent = open_agent("/tone")
+    clip = base64.b64encode((BUILTIN_FOLDER / "anna" / "reference.flac").read_bytes()).decode()
+    name = f"agent {secrets.token_hex(4)}"
+    agent.send("register_voice", voice_id=name, reference_audio=clip)
+    registered = agent.until("voice_registered")
+    assert registered["voice_id"] == name
+    assert [warning["code"] for warning in registered["warnings"]] == ["no_transcript"]
+    for voice_id in (name, registered["id"]):
+        speak(agent, text="chunks=1", voice_id=voice_id)
+    agent.send("register_voice", voice_id=name, reference_audio=clip)
+    assert agent.until("error")["code"] == "voice_exists"
+    agent.send("register_voice", voice_id="other", reference_audio="no base64!")
+    assert agent.until("error")["code"] == "invalid_field"
+
+
 @pytest.mark.parametrize(
     ("frame", "code", "words"),
     [
@@ -207,7 +227,7 @@ def test_an_idle_client_is_sent_away_but_not_a_listening_one(open_agent):
 
 def test_a_frame_that_is_too_large_ends_the_connection(open_agent):
     agent = open_agent("/tone")
-    agent.socket.send('{"type": "ping", "more": "' + "x" * 100_000 + '"}')
+    agent.socket.send('{"type": "ping", "more": "' + "x" * 1_100_000 + '"}')
     with pytest.raises(ConnectionClosed) as closed:
         agent.socket.recv(timeout=TIMEOUT_S)
     assert closed.value.rcvd.code == 1009
