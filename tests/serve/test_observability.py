@@ -57,8 +57,12 @@ def test_every_metric_comes_after_real_requests(watched):
             if sample.name.endswith("_total") and labels.items() <= sample.labels.items()
         )
 
-    wait_until(lambda: found.update(families(watched)) or total("tts_requests", outcome="ok") >= 2)
-    assert total("tts_requests", outcome="unknown_voice") >= 1
+    def ended(outcome, at_least):
+        found.update(families(watched))
+        return total("tts_requests", outcome=outcome) >= at_least
+
+    wait_until(lambda: ended("ok", 2))
+    wait_until(lambda: ended("unknown_voice", 1))
     assert total("tts_characters", key="anonymous", engine="piper") >= 2 * len("Hello there.")
     assert total("tts_audio_seconds", key="anonymous", engine="piper") > 1.0
     assert {sample.value for sample in found["tts_metrics_node_up"]} == {1.0}
