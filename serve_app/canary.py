@@ -52,11 +52,14 @@ class Canary:
 
     async def _check(self) -> None:
         found = {}
-        for engine, sentence in self._sentences.items():
-            if problem := await self._problem(engine, sentence):
-                found[engine] = problem
-                logger.warning("the canary of {} failed: {}", engine, problem)
-        self._problems, self._checked_s, self._checking = found, time.monotonic(), None
+        try:
+            for engine, sentence in self._sentences.items():
+                if problem := await self._problem(engine, sentence):
+                    found[engine] = problem
+                    logger.warning("the canary of {} failed: {}", engine, problem)
+            self._problems, self._checked_s = found, time.monotonic()
+        finally:
+            self._checking = None
         self._metrics.readiness(ready=not found)
 
     async def _problem(self, engine: str, sentence: str) -> str | None:

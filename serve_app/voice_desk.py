@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from loguru import logger
 from ray.serve.handle import DeploymentHandle
 
 from audio.quality import ClipReport
@@ -18,12 +20,14 @@ from voices.errors import (
     DuplicateVoiceError,
     InvalidVoiceError,
     NotYourVoiceError,
+    VoiceStoreError,
 )
 from voices.registry import VoiceRegistry
 from voices.store import VoiceDraft, VoiceStore
 from voices.voice import Voice, VoiceQuality, VoiceWarning, check_name
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+_SWEEP_EVERY_S = 3600.0
 _NO_TRANSCRIPT = VoiceWarning(
     code="no_transcript",
     message=(
@@ -77,6 +81,7 @@ class VoiceDesk:
         self._store = store
         self._inspect = audio_processor.options(method_name="inspect")
         self._limits = limits
+        self._swept_s = float("-inf")
 
     async def voices(self) -> list[Voice]:
         """All voices: those of the installation first, each part by name."""
@@ -116,6 +121,7 @@ class VoiceDesk:
         )
         voice = await asyncio.to_thread(self._store.register, draft)
         await self._registry.refresh(now=True)
+        await self._sweep()
         return voice
 
     async def rename(self, name_or_id: str, name: str, caller: Caller) -> Voice:
@@ -175,6 +181,16 @@ class VoiceDesk:
         found = self._registry.find(name)
         if found is not None and (but is None or found.id != but.id):
             raise DuplicateVoiceError(name)
+
+    async def _sweep(self) -> None:
+        """Remove what crashes left behind, at most once an hour: only who registers leaves any."""
+        if time.monotonic() - self._swept_s < _SWEEP_EVERY_S:
+            return
+        self._swept_s = time.monotonic()
+        try:
+            await asyncio.to_thread(self._store.sweep)
+        except VoiceStoreError as error:
+            logger.warning("the voice store was not swept: {}", error)
 
     async def _measure(self, audio: bytes) -> ClipReport:
         with no_replica_is_refusal():
