@@ -1,4 +1,5 @@
 import json
+from importlib.metadata import entry_points
 
 import httpx
 import pytest
@@ -136,3 +137,8 @@ def test_the_sentence_is_found_in_every_familys_errors(body, words, monkeypatch)
         pytest.raises(CommandError, match=f"{words}.*7 s"),
     ):
         service.ask("GET", "/")
+
+
+def test_the_command_is_installed():
+    (script,) = entry_points(group="console_scripts", name="cosyvoice-mms")
+    assert script.load() is main
