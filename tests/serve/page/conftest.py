@@ -1,7 +1,7 @@
 """The page in a real Chromium, against the real service with the embedded voice.
 
-Playwright's loop lives in this thread while it runs, so it ends with this folder: the tests
-elsewhere have loops of their own.
+Playwright's loop lives in this thread while it runs, and asyncio allows one to a thread: so a
+browser lives as long as one file of tests, and never into the tests of another folder.
 """
 
 import subprocess
@@ -18,7 +18,7 @@ TIMEOUT_MS = 60_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def microphone(ffmpeg, tmp_path_factory):
     """What the fake microphone hears: a person speaking."""
     file = tmp_path_factory.mktemp("microphone") / "speech.wav"
@@ -28,7 +28,7 @@ def microphone(ffmpeg, tmp_path_factory):
     return file
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium(microphone):
     with sync_playwright() as playwright:
         path = find_chromium(playwright)
