@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.cosyvoice.flow.groups import BLANK_BLOCK, Group
+from engines.cosyvoice.committed import committed_zeros
+from engines.cosyvoice.flow.groups import Group
 from engines.cosyvoice.flow.layout import Layout
 
 
@@ -100,16 +101,13 @@ class BlockStore:
         self.units = units
         self.blocks = blocks
         self.block_bytes = units * shape.block_values() * dtype.itemsize
-        self._attention = [
-            torch.empty(units * blocks, rows, width, dtype=dtype, device=device)
-            for rows, width in shape.attention
-        ]
-        self._convolution = [
-            torch.empty(units * blocks, rows, width, dtype=dtype, device=device)
-            for rows, width in shape.convolution
-        ]
-        for tensor in self._tensors():
-            tensor.view(units, blocks, *tensor.shape[1:])[:, BLANK_BLOCK].zero_()
+        self._attention, self._convolution = (
+            [
+                committed_zeros(units * blocks, rows, width, dtype=dtype, device=device)
+                for rows, width in layers
+            ]
+            for layers in (shape.attention, shape.convolution)
+        )
 
     @property
     def num_bytes(self) -> int:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from engines.cosyvoice.committed import committed_zeros
 from engines.cosyvoice.config import LlmConfig
 
 
@@ -41,8 +42,8 @@ class KvCache:
         self.lengths = [0] * slots
         self._free = list(range(slots))
         self.layers = [
-            torch.zeros(
-                (slots, capacity, 2, config.kv_heads, config.head_dim), dtype=dtype, device=device
+            committed_zeros(
+                slots, capacity, 2, config.kv_heads, config.head_dim, dtype=dtype, device=device
             )
             for _ in range(config.layers)
         ]
@@ -104,6 +105,7 @@ class KvCache:
 
 
 def _lengthened(layer: Tensor, capacity: int) -> Tensor:
-    longer = layer.new_zeros((layer.shape[0], capacity, *layer.shape[2:]))
+    shape = (layer.shape[0], capacity, *layer.shape[2:])
+    longer = committed_zeros(*shape, dtype=layer.dtype, device=layer.device)
     longer[:, : layer.shape[1]] = layer
     return longer
