@@ -10,7 +10,7 @@ export UV_OFFLINE := 1
 export UV_FIND_LINKS := $(CURDIR)/wheels
 endif
 
-.PHONY: run test lint lock voices offline-bundle pictures clean
+.PHONY: run test test-deploy lint lock voices offline-bundle pictures clean
 .DEFAULT_GOAL := run
 
 run: .venv/installed
@@ -18,6 +18,10 @@ run: .venv/installed
 
 test: lint
 	$(BIN)/pytest
+
+# What breaks clusters on purpose: replicas and nodes that die, upgrades under load. About ten minutes.
+test-deploy: .venv/installed
+	$(BIN)/pytest tests/deploy
 
 lint: .venv/installed
 	$(BIN)/ruff check .

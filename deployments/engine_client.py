@@ -36,6 +36,8 @@ class EngineCall:
 
         Raises:
             OverloadedError, UnavailableError: no replica took the request.
+            ReplicaLostError: the one that took it died; the ingress, which alone knows whether its
+                client has heard something, then tries again.
             Any error in ``REFUSALS``: the engine refused it.
         """
         first = await self._next()

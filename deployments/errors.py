@@ -24,3 +24,7 @@ class UnavailableError(RuntimeError):
 
     def __str__(self) -> str:
         return "the engine is not available at the moment; try again shortly"
+
+
+class ReplicaLostError(UnavailableError):
+    """The replica that worked for the request died; another one may do it."""

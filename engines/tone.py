@@ -104,6 +104,7 @@ class ToneEngine(PlainEngine):
         """Yield the chunks that the text orders."""
         check_request(self.info, request)
         orders = self._read_orders(request.text)
+        self._record("begins")
         time.sleep(orders.busy_s)  # noqa: ASYNC251  blocking is what "busy" asks for
         made = 0
         try:

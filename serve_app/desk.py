@@ -6,7 +6,8 @@ from typing import Any, cast
 from ray.serve.handle import DeploymentHandle
 from starlette.responses import Response, StreamingResponse
 
-from deployments.calls import no_replica_is_refusal
+from deployments.calls import no_replica_is_refusal, with_second_try
+from deployments.errors import ReplicaLostError
 from deployments.messages import Refused, SpeechJob, SpeechStarted, WholeSpeech
 from deployments.metrics import RequestMetrics
 from serve_app.meter import Meter
@@ -19,7 +20,9 @@ class SpeechDesk:
     """Hands orders to the AudioProcessor with the handle of the engine that shall speak.
 
     Nothing is answered before the first audio is in hand: every method raises what it refuses
-    (any error in ``serve_app.errors.CLIENT_ERRORS``) before that.
+    (any error in ``serve_app.errors.CLIENT_ERRORS``) before that. Until then a request whose engine
+    or AudioProcessor dies is tried once more, of which its client learns nothing. An order's text
+    is whole: what a WebSocket sends in pieces is made into orders sentence by sentence.
     """
 
     def __init__(
@@ -61,13 +64,9 @@ class SpeechDesk:
         with log.unfinished():
             call = await self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
-                stream = self._streamed.remote(_job(call, request_id), self._engines[call.engine])
-                with no_replica_is_refusal():
-                    first = await anext(cast(AsyncIterator[Any], stream))
-                if isinstance(first, Refused):
-                    raise first.error
-            if not isinstance(first, SpeechStarted):
-                raise TypeError(f"the AudioProcessor began with {type(first).__name__}")
+                stream, first = await with_second_try(
+                    lambda: self._start(call, request_id), request_id
+                )
             log.started(first.engine)
             return Speech(call, first, stream, log, self._meter)
 
@@ -77,18 +76,34 @@ class SpeechDesk:
         with log.unfinished():
             call = await self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
-                with no_replica_is_refusal():
-                    speech = await self._whole.remote(
-                        _job(call, request_id), self._engines[call.engine]
-                    )
-                if isinstance(speech, Refused):
-                    raise speech.error
-            if not isinstance(speech, WholeSpeech):
-                raise TypeError(f"the AudioProcessor answered {type(speech).__name__}")
+                speech = await with_second_try(lambda: self._finish(call, request_id), request_id)
             log.started(speech.started.engine)
             log.ended(speech.ended)
             self._meter.heard(order.caller, speech.ended.audio_s)
             return call, speech
+
+    async def _start(self, call: SpeechCall, request_id: str) -> tuple[Any, SpeechStarted]:
+        stream = self._streamed.remote(_job(call, request_id), self._engines[call.engine])
+        try:
+            with no_replica_is_refusal():
+                first = await anext(cast(AsyncIterator[Any], stream))
+        except ReplicaLostError:
+            stream.cancel()  # it may only be out of reach
+            raise
+        if isinstance(first, Refused):
+            raise first.error
+        if not isinstance(first, SpeechStarted):
+            raise TypeError(f"the AudioProcessor began with {type(first).__name__}")
+        return stream, first
+
+    async def _finish(self, call: SpeechCall, request_id: str) -> WholeSpeech:
+        with no_replica_is_refusal():
+            speech = await self._whole.remote(_job(call, request_id), self._engines[call.engine])
+        if isinstance(speech, Refused):
+            raise speech.error
+        if not isinstance(speech, WholeSpeech):
+            raise TypeError(f"the AudioProcessor answered {type(speech).__name__}")
+        return speech
 
     def _log(self, order: SpeechOrder, request_id: str) -> RequestLog:
         return RequestLog(request_id, len(order.text), order.caller.name, self._metrics)

@@ -34,14 +34,14 @@ async def test_speed_shortens_it(engine):
 async def test_it_fails_when_told(engine, tmp_path):
     with pytest.raises(EngineFailureError):
         await spoken(engine, "chunks=5 fail=2")
-    assert events(tmp_path) == ["chunk", "chunk", "stopped"]
+    assert events(tmp_path) == ["begins", "chunk", "chunk", "stopped"]
 
 
 async def test_closing_it_early_is_seen(engine, tmp_path):
     chunks = engine.synthesize(SynthesisRequest("chunks=5"))
     await anext(chunks)
     await chunks.aclose()
-    assert events(tmp_path) == ["stopped"]
+    assert events(tmp_path) == ["begins", "stopped"]
 
 
 async def test_a_reference_changes_the_tone(engine, dominant_frequency_hz):
