@@ -1,7 +1,6 @@
 """The desk: has orders spoken, whichever family of endpoints took them."""
 
-from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 from starlette.responses import Response, StreamingResponse
@@ -83,10 +82,10 @@ class SpeechDesk:
             return call, speech
 
     async def _start(self, call: SpeechCall, request_id: str) -> tuple[Any, SpeechStarted]:
-        stream = self._streamed.remote(_job(call, request_id), self._engines[call.engine])
+        stream: Any = self._streamed.remote(_job(call, request_id), self._engines[call.engine])
         try:
             with no_replica_is_refusal():
-                first = await anext(cast(AsyncIterator[Any], stream))
+                first = await anext(stream)
         except ReplicaLostError:
             stream.cancel()  # it may only be out of reach
             raise
