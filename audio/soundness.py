@@ -10,6 +10,11 @@ _MIN_S = 0.2
 _MAX_S = 30.0
 
 
+def is_audible(peak: float) -> bool:
+    """Whether speech whose loudest sample has the absolute value ``peak`` is no silence."""
+    return peak > 10 ** (_SILENT_DBFS / 20)
+
+
 def problem_of(file: bytes) -> str | None:
     """Return what is wrong with the speech in an audio ``file``; None if nothing is.
 

@@ -29,6 +29,8 @@ class SpeechShaper:
         )
         self._gain = 1.0
         self._num_samples = 0
+        self.peak = 0.0
+        """Highest absolute value that has come in so far; full scale is 1."""
 
     @property
     def duration_s(self) -> float:
@@ -67,6 +69,7 @@ class SpeechShaper:
         if not len(samples):
             return b""
         self._num_samples += len(samples)
+        self.peak = max(self.peak, float(np.abs(samples).max()))
         levelled = samples * self._gain_curve(samples)
         return bytes(np.rint(levelled * _FULL_SCALE).astype("<i2").tobytes())
 

@@ -141,7 +141,11 @@ class Readiness(StrictModel):
     """The canary behind ``GET /readyz``."""
 
     interval_s: float = Field(default=30.0, gt=0)
-    """How old what was found last may be before the next sentence is spoken."""
+    """How old the last good sentence or request of an engine may be before its sentence is spoken;
+    older than three times that, it counts for nothing."""
+    background: bool = True
+    """Speak without being asked. With false a sentence is spoken only when somebody asks
+    ``/readyz`` and one is due, so that engines that nobody needs may scale to zero."""
     timeout_s: float = Field(default=20.0, gt=0)
     """A sentence that takes longer counts as not spoken."""
     cosyvoice_text: str = Field(default="Ready.", min_length=1)

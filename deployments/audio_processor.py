@@ -117,7 +117,7 @@ class AudioProcessor:
                     yield self._started(opening, data) if opening else data
                     opening = None
                 total_s = time.perf_counter() - arrived
-        ended = SpeechEnded(shaper.duration_s, first_audio_s, total_s)
+        ended = SpeechEnded(shaper.duration_s, first_audio_s, total_s, shaper.peak)
         logger.bind(request_id=job.request_id).debug(
             "{} spoke {:.2f} s in {:.3f} s", first.engine, ended.audio_s, total_s
         )

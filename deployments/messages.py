@@ -149,11 +149,13 @@ class SpeechEnded:
         audio_s: seconds of audio.
         first_audio_s: from the job's arrival to the engine's first chunk.
         total_s: from the job's arrival to the last byte.
+        peak: highest absolute value that the engine gave; full scale is 1.
     """
 
     audio_s: float
     first_audio_s: float
     total_s: float
+    peak: float
 
     @property
     def real_time_factor(self) -> float:

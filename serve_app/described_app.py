@@ -1,5 +1,7 @@
 """The FastAPI application with an OpenAPI document that says what is really answered."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI
@@ -29,8 +31,10 @@ _HEADERS = {
 class DescribedApp(FastAPI):
     """Shows its document at ``/docs`` with nothing from elsewhere: networks may have no way out."""
 
-    def __init__(self) -> None:
-        super().__init__(title=_TITLE, description=_DESCRIPTION, docs_url=None, redoc_url=None)
+    def __init__(self, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> None:
+        super().__init__(
+            title=_TITLE, description=_DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
+        )
         self.add_route("/docs", self._docs, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:

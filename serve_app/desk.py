@@ -13,6 +13,7 @@ from serve_app.meter import Meter
 from serve_app.orders import OrderTaker, SpeechCall, SpeechOrder
 from serve_app.request_log import RequestLog
 from serve_app.speech import Speech, speech_headers
+from serve_app.spoken_lately import SpokenLately
 
 
 class SpeechDesk:
@@ -31,6 +32,7 @@ class SpeechDesk:
         engines: dict[str, DeploymentHandle[Any]],
         meter: Meter,
         metrics: RequestMetrics,
+        lately: SpokenLately,
     ) -> None:
         self._taker = taker
         self._whole = audio_processor.options(method_name="speak_whole")
@@ -38,6 +40,7 @@ class SpeechDesk:
         self._engines = engines
         self._meter = meter
         self._metrics = metrics
+        self._lately = lately
 
     async def answer(self, order: SpeechOrder, request_id: str) -> Response:
         """Have ``order`` spoken and answer over HTTP, whole or as a stream."""
@@ -105,7 +108,8 @@ class SpeechDesk:
         return speech
 
     def _log(self, order: SpeechOrder, request_id: str) -> RequestLog:
-        return RequestLog(request_id, len(order.text), order.caller.name, self._metrics)
+        name = order.caller.name
+        return RequestLog(request_id, len(order.text), name, self._metrics, self._lately)
 
     async def _understand(self, order: SpeechOrder, log: RequestLog) -> SpeechCall:
         await self._taker.refresh()

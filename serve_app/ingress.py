@@ -25,6 +25,7 @@ from serve_app.orders import OrderTaker
 from serve_app.protos.cosyvoice_pb2 import Request, Response
 from serve_app.references import ReferenceResolver
 from serve_app.security import Security
+from serve_app.spoken_lately import SpokenLately
 from serve_app.voice_desk import VoiceDesk
 from serve_app.web import make_web_app
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
@@ -66,20 +67,22 @@ class Ingress:
             ReferenceFolder(resolve_path(reference_folder) if reference_folder else None),
         )
         load_detector()
-        metrics = RequestMetrics()
+        metrics, lately = RequestMetrics(), SpokenLately()
         taker = OrderTaker(
             references,
             config.http.max_text_characters,
             config.voices.voice_aliases(),
             EngineChoice(config.engines.languages),
         )
-        self._desk = SpeechDesk(taker, audio_processor, engines, self._security.meter, metrics)
+        self._desk = SpeechDesk(
+            taker, audio_processor, engines, self._security.meter, metrics, lately
+        )
         application = serve.get_replica_context().app_name
         self._health = EngineHealth(application, deployments)
         self._infos = EngineInfos(engines)
         ready = config.readiness
         sentences = {COSYVOICE: ready.cosyvoice_text, MMS: ready.mms_text}
-        self._canary = Canary(self._desk, sentences, ready, metrics)
+        self._canary = Canary(self._desk, sentences, ready, metrics, lately)
         self._process = ProcessMetrics()
 
     def check_health(self) -> None:

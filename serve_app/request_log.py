@@ -10,6 +10,7 @@ from loguru import logger
 from deployments.messages import SpeechEnded
 from deployments.metrics import RequestMetrics
 from serve_app.errors import CLIENT_ERRORS, failure_of
+from serve_app.spoken_lately import SpokenLately
 
 _OK = "ok"
 _CANCELLED = "cancelled"
@@ -20,13 +21,15 @@ class RequestLog:
     """Gathers what is known of a request, writes it once and counts it once."""
 
     def __init__(
-        self, request_id: str, num_characters: int, key: str, metrics: RequestMetrics
-    ) -> None:
+        self, request_id: str, num_characters: int, key: str, metrics: RequestMetrics,
+        lately: SpokenLately,
+    ) -> None:  # fmt: skip
         self._arrived = time.perf_counter()
         self._logger = logger.bind(request_id=request_id)
         self._num_characters = num_characters
         self._key = key
         self._metrics = metrics
+        self._lately = lately
         self._deployment = self._mode = self._engine = _UNKNOWN
         self._first_audio_s: float | None = None
 
@@ -47,6 +50,7 @@ class RequestLog:
         )  # fmt: skip
         self._count(_OK)
         self._metrics.spoken(self._key, self._engine, self._num_characters, speech.audio_s)
+        self._lately.note(self._deployment, speech)
 
     @contextmanager
     def unfinished(self) -> Iterator[None]:

@@ -46,7 +46,7 @@ def make_web_app(
     guard: Middleware,
 ) -> FastAPI:
     """Put the front door together. What is added later stands further outside."""
-    app = DescribedApp()
+    app = DescribedApp(lambda _: canary.at_work())
     for error_class in (*CLIENT_ERRORS, HTTPException, Exception):
         app.add_exception_handler(error_class, _answer_error)
     app.add_middleware(BodyLimit, max_bytes=http.max_body_bytes)

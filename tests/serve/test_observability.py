@@ -36,6 +36,7 @@ def families(client, prefix=""):
 def watched(cluster):
     """A service that has spoken whole and streamed, refused, and shown that it is ready."""
     with httpx.Client(base_url=cluster.use("speech.yaml"), timeout=120) as client:
+        # Asking starts nothing here: the replica speaks by itself.
         wait_until(lambda: client.get("/readyz").status_code == 200)
         for stream in (False, True):
             answer = client.post(TTS, json={"text": "Hello there.", "stream": stream})
@@ -91,11 +92,12 @@ def test_an_engine_that_cannot_speak_is_not_ready(watched):
 
     def found():
         answer = watched.get("/tone/readyz")
-        assert answer.status_code == 503
-        problems = answer.json()["problems"]
-        return problems if "log" in problems["cosyvoice"] else None
+        problems = answer.json().get("problems", {})
+        if "log" not in problems.get("cosyvoice", "") or "mms" in problems:
+            return False  # a request that it spoke lately counts for a while
+        return answer.status_code == 503
 
-    assert "mms" not in wait_until(found)
+    wait_until(found)
 
 
 @pytest.fixture(scope="module")

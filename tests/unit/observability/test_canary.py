@@ -1,35 +1,80 @@
 import asyncio
 import types
+from contextlib import asynccontextmanager
 
 import pytest
 from test_soundness import TONE, wav
 
 from configs.app import Readiness
-from deployments.errors import UnavailableError
+from deployments.errors import OverloadedError, UnavailableError
+from deployments.messages import SpeechEnded
 from serve_app.canary import Canary
+from serve_app.spoken_lately import SpokenLately
+
+TEXTS = {"cosyvoice": "Ready.", "mms": "Sedia."}
+SPOKEN = SpeechEnded(audio_s=1.0, first_audio_s=0.1, total_s=0.5, peak=0.3)
+INTERVAL_S = 30.0
+LONGEST_WAIT_S = 1.2 * INTERVAL_S
 
 
 class Desk:
-    """Answers as told: a file, or an error."""
+    """Answers as told: a file, or an error; or, where there is no answer, never."""
 
     def __init__(self):
         self.answer = wav(TONE)
-        self.orders = []
+        self.texts = []
 
     async def whole(self, order, request_id):
-        self.orders.append(order)
-        await asyncio.sleep(0)
-        if isinstance(self.answer, Exception):
+        assert order.caller.name == "canary"
+        self.texts.append(order.text)
+        if self.answer is None:
+            await asyncio.Event().wait()
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return None, types.SimpleNamespace(started=types.SimpleNamespace(data=self.answer))
 
 
 class Metrics:
+    """Notes what it is told; may break once."""
+
     def __init__(self):
         self.seen = []
+        self.breaks = False
 
     def readiness(self, *, ready):
+        if self.breaks:
+            self.breaks = False
+            raise RuntimeError("no metrics")
         self.seen.append(ready)
+
+
+class Time:
+    """A clock that stands still until ``pass_`` moves it; who sleeps wakes by it alone."""
+
+    def __init__(self):
+        self.now_s = 1_000.0
+        self._moved = asyncio.Event()
+        self._asleep = asyncio.Event()
+
+    def __call__(self):
+        return self.now_s
+
+    async def sleep(self, duration_s):
+        until_s = self.now_s + duration_s
+        while self.now_s < until_s:
+            self._moved.clear()
+            self._asleep.set()
+            await self._moved.wait()
+
+    async def pass_(self, duration_s):
+        """Let time pass; return when whoever had something to do by then sleeps again."""
+        self.now_s += duration_s
+        self._asleep.clear()
+        self._moved.set()
+        await self.settled()
+
+    async def settled(self):
+        await asyncio.wait_for(self._asleep.wait(), 60)
 
 
 @pytest.fixture
@@ -43,24 +88,86 @@ def metrics():
 
 
 @pytest.fixture
-def canary(desk, metrics):
-    settings = Readiness(interval_s=3600)
-    return Canary(desk, {"cosyvoice": "Ready.", "mms": "Sedia."}, settings, metrics)
+def clock():
+    return Time()
 
 
-async def settled(canary):
-    """What the canary says once the sentence that the first question started was spoken."""
-    assert set(canary.problems()) == {"cosyvoice", "mms"}
-    while canary._checking is not None:
-        await asyncio.sleep(0.01)
-    return canary.problems()
+@pytest.fixture
+def lately(clock):
+    return SpokenLately(clock)
 
 
-async def test_it_is_ready_when_every_engine_has_spoken(canary, desk, metrics):
-    assert await settled(canary) == {}
-    assert [order.text for order in desk.orders] == ["Ready.", "Sedia."]
-    assert metrics.seen == [True]
-    assert {order.caller.name for order in desk.orders} == {"canary"}
+@pytest.fixture
+def at_work(desk, metrics, clock, lately):
+    """A canary at work, after its first sentences."""
+
+    @asynccontextmanager
+    async def run(**settings):
+        readiness = Readiness(**({"interval_s": INTERVAL_S} | settings))
+        canary = Canary(desk, TEXTS, readiness, metrics, lately, clock, clock.sleep)
+        assert set(canary.problems()) == set(TEXTS)
+        async with canary.at_work():
+            await clock.settled()
+            yield canary
+
+    return run
+
+
+async def test_it_is_ready_once_every_engine_has_spoken_without_being_asked(at_work, desk, metrics):
+    async with at_work() as canary:
+        assert canary.problems() == {}
+        assert desk.texts == ["Ready.", "Sedia."]
+        assert metrics.seen[-1] is True
+
+
+async def test_it_speaks_again_every_interval(at_work, desk, clock):
+    async with at_work():
+        await clock.pass_(0.7 * INTERVAL_S)
+        assert len(desk.texts) == 2
+        for rounds in range(1, 4):
+            await clock.pass_(LONGEST_WAIT_S)
+            assert len(desk.texts) == 2 + 2 * rounds
+
+
+async def test_replicas_do_not_go_on_speaking_together(desk, metrics, clock, lately):
+    canaries = [
+        Canary(desk, TEXTS, Readiness(), metrics, lately, clock, clock.sleep) for _ in range(20)
+    ]
+    for canary in canaries:
+        for finding in canary._findings.values():
+            finding.succeeded(clock(), INTERVAL_S)
+    due = {canary._due_s("mms") - clock() for canary in canaries}
+    assert len(due) > 10
+    assert all(0.8 * INTERVAL_S <= wait_s <= LONGEST_WAIT_S for wait_s in due)
+
+
+async def test_a_busy_engine_need_not_speak_for_it(at_work, desk, clock, lately):
+    async with at_work() as canary:
+        for _ in range(12):
+            lately.note("cosyvoice", SPOKEN)
+            await clock.pass_(0.5 * INTERVAL_S)
+        assert desk.texts.count("Ready.") == 1
+        assert desk.texts.count("Sedia.") > 3
+        assert canary.problems() == {}
+
+
+async def test_silence_is_no_evidence(at_work, desk, clock, lately):
+    silence = SpeechEnded(audio_s=1.0, first_audio_s=0.1, total_s=0.5, peak=1e-4)
+    async with at_work():
+        for _ in range(4):
+            lately.note("cosyvoice", silence)
+            await clock.pass_(0.5 * INTERVAL_S)
+        assert desk.texts.count("Ready.") >= 2
+
+
+async def test_a_request_does_not_prove_a_failed_canary_wrong(at_work, desk, clock, lately):
+    desk.answer = wav(0 * TONE)
+    async with at_work() as canary:
+        lately.note("cosyvoice", SPOKEN)
+        assert "silent" in canary.problems()["cosyvoice"]
+        desk.answer = wav(TONE)
+        await clock.pass_(1.0)
+        assert canary.problems() == {}
 
 
 @pytest.mark.parametrize(
@@ -69,41 +176,110 @@ async def test_it_is_ready_when_every_engine_has_spoken(canary, desk, metrics):
         (wav(0 * TONE), "silent"),
         (UnavailableError(), "not available"),
         (RuntimeError("secret"), "RuntimeError; the log"),
+        (asyncio.CancelledError(), "cancelled"),
     ],
 )
-async def test_it_is_not_ready_when_an_engine_fails(canary, desk, metrics, answer, words):
+async def test_it_is_not_ready_when_an_engine_fails(at_work, desk, metrics, answer, words):
     desk.answer = answer
-    problems = await settled(canary)
-    assert words in problems["cosyvoice"]
-    assert "secret" not in str(problems)
-    assert metrics.seen == [False]
+    async with at_work() as canary:
+        assert words in canary.problems()["cosyvoice"]
+        assert "secret" not in str(canary.problems())
+        assert metrics.seen[-1] is False
 
 
-async def test_a_sentence_that_takes_too_long(desk, metrics):
-    async def forever(*_):
-        await asyncio.Event().wait()
+async def test_a_failed_engine_is_tried_again_soon_and_then_less_often(at_work, desk, clock):
+    desk.answer = UnavailableError()
+    async with at_work() as canary:
+        tries = []
+        for _ in range(60):
+            await clock.pass_(1.0)
+            tries.append(desk.texts.count("Ready."))
+        assert tries[0] == 2
+        assert 5 <= tries[-1] <= 7
+        desk.answer = wav(TONE)
+        await clock.pass_(LONGEST_WAIT_S)
+        assert canary.problems() == {}
 
-    desk.whole = forever
-    canary = Canary(desk, {"mms": "Sedia."}, Readiness(timeout_s=0.05), metrics)
-    assert canary.problems()
-    while canary._checking is not None:
-        await asyncio.sleep(0.01)
-    assert "0.05 s" in canary.problems()["mms"]
+
+async def test_a_sentence_that_takes_too_long(at_work, desk):
+    desk.answer = None
+    async with at_work(timeout_s=0.05) as canary:
+        assert "0.05 s" in canary.problems()["mms"]
 
 
-async def test_many_questions_start_one_sentence(canary, desk):
-    for _ in range(5):
+async def test_a_sentence_that_waits_while_others_are_served_proves_nothing(
+    at_work, desk, clock, lately
+):
+    async with at_work(timeout_s=0.05) as canary:
+        desk.answer = None
+        clock.now_s += LONGEST_WAIT_S
+        lately.note("cosyvoice", SPOKEN)
+        lately.note("mms", SPOKEN)
+        await canary._check("cosyvoice")
+        assert canary.problems() == {}
+
+
+async def test_an_engine_that_is_full_is_as_ready_as_before(at_work, desk, clock):
+    async with at_work() as canary:
+        desk.answer = OverloadedError(1.0)
+        await clock.pass_(LONGEST_WAIT_S)
+        assert len(desk.texts) == 4
+        assert canary.problems() == {}
+        await clock.pass_(2 * LONGEST_WAIT_S)
+        assert "does not come" in canary.problems()["mms"]
+
+
+async def test_an_engine_that_is_full_from_the_start_is_ready_when_it_serves_others(
+    at_work, desk, lately
+):
+    desk.answer = OverloadedError(1.0)
+    async with at_work() as canary:
+        assert set(canary.problems()) == set(TEXTS)
+        lately.note("cosyvoice", SPOKEN)
+        assert set(canary.problems()) == {"mms"}
+
+
+async def test_what_was_found_grows_stale(at_work, desk, clock):
+    async with at_work(timeout_s=600) as canary:
+        desk.answer = None
+        clock.now_s += 3.1 * INTERVAL_S
+        assert "does not come" in canary.problems()["mms"]
+
+
+async def test_a_round_that_breaks_is_not_the_last(at_work, desk, metrics, clock):
+    metrics.breaks = True
+    async with at_work():
+        await clock.pass_(LONGEST_WAIT_S)
+        assert desk.texts.count("Ready.") == 2
+        assert metrics.seen[-1] is True
+
+
+async def test_it_ends_with_the_replica_even_in_the_middle_of_a_sentence(
+    desk, metrics, clock, lately
+):
+    desk.answer = None
+    canary = Canary(desk, TEXTS, Readiness(), metrics, lately, clock, clock.sleep)
+    async with asyncio.timeout(60):
+        async with canary.at_work():
+            while not desk.texts:
+                await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_where_it_shall_not_speak_by_itself_it_speaks_when_asked(
+    desk, metrics, clock, lately
+):
+    settings = Readiness(interval_s=INTERVAL_S, background=False)
+    canary = Canary(desk, TEXTS, settings, metrics, lately, clock, clock.sleep)
+    async with asyncio.timeout(60), canary.at_work():
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert desk.texts == []
+        assert set(canary.problems()) == set(TEXTS)
+        while canary.problems():
+            await asyncio.sleep(0.01)
+        assert desk.texts == ["Ready.", "Sedia."]
+        clock.now_s += LONGEST_WAIT_S
         canary.problems()
-    await settled(canary)
-    assert len(desk.orders) == 2
-
-
-async def test_what_was_found_grows_stale(desk, metrics):
-    canary = Canary(desk, {"mms": "Sedia."}, Readiness(interval_s=0.02), metrics)
-    canary.problems()
-    while canary._checking is not None:
-        await asyncio.sleep(0.01)
-    desk.whole = lambda *_: asyncio.Event().wait()
-    canary.problems()
-    await asyncio.sleep(0.1)
-    assert "does not come" in canary.problems()["mms"]
+        while len(desk.texts) < 4:
+            await asyncio.sleep(0.01)
