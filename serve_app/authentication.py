@@ -1,6 +1,6 @@
 """From a request's headers, or a call's metadata, to its caller."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from access.keys import SECRET_HEADERS, Scope
 from access.live_keys import LiveKeys
@@ -8,6 +8,9 @@ from serve_app.caller import ANONYMOUS, SCOPES, Caller
 from serve_app.errors import InvalidKeyError, MissingKeyError
 
 _BEARER = "bearer "
+_KEY_PROTOCOLS = ("bearer", "token")
+"""A browser cannot set headers on a WebSocket, but it can offer protocols: one of these, then the
+key, as in ``new WebSocket(url, ["bearer", key])``."""
 
 
 class Authenticator:
@@ -39,4 +42,12 @@ def _presented(headers: Mapping[str, str]) -> str | None:
     authorization = headers.get("authorization", "")
     if authorization.lower().startswith(_BEARER):
         return authorization[len(_BEARER) :].strip()
-    return next((headers[name] for name in SECRET_HEADERS if headers.get(name)), None)
+    if secret := next((headers[name] for name in SECRET_HEADERS if headers.get(name)), None):
+        return secret
+    protocol, _, rest = headers.get("sec-websocket-protocol", "").partition(",")
+    return rest.strip() if protocol.strip() in _KEY_PROTOCOLS and rest.strip() else None
+
+
+def chosen_protocol(offered: Sequence[str]) -> str | None:
+    """Return which of the protocols that a WebSocket ``offered`` to answer with: never the key."""
+    return offered[0] if offered and offered[0] in _KEY_PROTOCOLS else None

@@ -49,7 +49,21 @@ PUBLIC = Caller("public", frozenset())
 
 def caller_of(connection: HTTPConnection) -> Caller:
     """Return who is behind an HTTP request or a WebSocket, as the guard at the door found out."""
-    caller = connection.scope.get("state", {}).get("caller", ANONYMOUS)
+    return _checked(connection.scope.get("state", {}).get("caller", ANONYMOUS))
+
+
+def caller_now(connection: HTTPConnection) -> Caller:
+    """Return who is behind a WebSocket that may be open for long, by the keys as they are now.
+
+    Raises:
+        InvalidKeyError: the key was revoked.
+        ForbiddenScopeError: it does not allow any more what the WebSocket is for.
+    """
+    find = connection.scope.get("state", {}).get("find_caller")
+    return _checked(find()) if find else ANONYMOUS
+
+
+def _checked(caller: object) -> Caller:
     if not isinstance(caller, Caller):
         raise TypeError(f"the caller is a {type(caller).__name__}")
     return caller

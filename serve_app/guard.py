@@ -5,6 +5,7 @@ so that not a byte of a body is read for somebody who may not send it.
 """
 
 from contextlib import AsyncExitStack
+from functools import partial
 
 from loguru import logger
 from starlette.datastructures import Headers
@@ -37,7 +38,8 @@ _REFUSALS = (
 
 
 class Guard:
-    """ASGI middleware for HTTP and WebSockets; leaves the ``Caller`` in the connection's state."""
+    """ASGI middleware for HTTP and WebSockets; leaves the ``Caller`` in the connection's state, and
+    how to find him again."""
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Guard:
                 await answer_error(connection, error)(scope, receive, send)
                 return
             scope.setdefault("state", {})["caller"] = caller
+            scope["state"]["find_caller"] = partial(self._caller, connection)
             await self._app(scope, receive, send)
 
     def _caller(self, connection: HTTPConnection) -> Caller:

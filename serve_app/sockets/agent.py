@@ -7,10 +7,10 @@ from starlette.websockets import WebSocket
 
 from access.keys import Scope
 from configs.app import Http
-from serve_app.caller import caller_of
+from serve_app.caller import caller_now
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import AGENT
-from serve_app.errors import CLIENT_ERRORS, InvalidFieldError
+from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, InvalidKeyError
 from serve_app.references import decode_base64
 from serve_app.sockets.agent_messages import (
     AgentMessage,
@@ -23,10 +23,12 @@ from serve_app.sockets.agent_messages import (
     read_message,
 )
 from serve_app.sockets.agent_text import AgentText
-from serve_app.sockets.connections import INTERNAL_ERROR, frames
+from serve_app.sockets.connections import INTERNAL_ERROR, POLICY_VIOLATION, frames
 from serve_app.sockets.speaker import Speaker, Utterance, send_speech
 from serve_app.speech_route import request_id_of
 from serve_app.voice_desk import NewVoice, VoiceDesk
+
+_FORMAT = {"format": "pcm_f32le", "sample_rate_hz": 24_000, "channels": 1}
 
 
 class AgentSession:
@@ -37,7 +39,6 @@ class AgentSession:
         self._desk = desk
         self._voices = voices
         self._http = http
-        self._caller = caller_of(socket)
         self._connection_id = request_id_of(socket)
         self._speaker = Speaker(self._speak)
         self._text: AgentText | None = None
@@ -50,6 +51,10 @@ class AgentSession:
             ):
                 try:
                     await self._obey(read_message(frame))
+                except InvalidKeyError as error:
+                    await self._refuse(error)
+                    await self._socket.close(POLICY_VIOLATION)
+                    return
                 except CLIENT_ERRORS as error:
                     await self._refuse(error)
             if speaker.task.done():
@@ -60,6 +65,7 @@ class AgentSession:
             case Synthesize():
                 self._synthesize(message)
             case Text():
+                caller_now(self._socket)
                 self._opened().add(message.text)
             case Flush():
                 self._opened().end()
@@ -74,10 +80,11 @@ class AgentSession:
                 await self._event("pong")
 
     def _synthesize(self, message: Synthesize) -> None:
+        caller = caller_now(self._socket)
         if self._text is not None:
             raise InvalidFieldError("type", "comes before flush", "text, flush or cancel")
-        utterance = Utterance(message.request_id or self._connection_id)
-        text = AgentText(message, utterance, self._caller, self._http.max_text_characters)
+        utterance = Utterance(message.request_id or self._connection_id, message.ignored())
+        text = AgentText(message, utterance, caller, self._http.max_text_characters)
         if message.more:
             text.add(message.text)
             self._text = text
@@ -87,16 +94,20 @@ class AgentSession:
 
     async def _register(self, message: RegisterVoice) -> None:
         """Keep a voice, as the other families do; a name that is taken is refused."""
-        self._caller.require(Scope.VOICES)
+        caller = caller_now(self._socket)
+        caller.require(Scope.VOICES)
         new = NewVoice(
             name=message.voice_id,
             audio=decode_base64(message.reference_audio),
             transcript=message.reference_text,
             language=message.language,
         )
-        voice = await self._voices.register(new, self._caller)
+        voice = await self._voices.register(new, caller)
         warnings = [warning.model_dump() for warning in voice.warnings]
-        await self._event("voice_registered", voice_id=voice.name, id=voice.id, warnings=warnings)
+        ignored = {"ignored": message.ignored()} if message.ignored() else {}
+        await self._event(
+            "voice_registered", voice_id=voice.name, id=voice.id, warnings=warnings, **ignored
+        )
 
     def _opened(self) -> AgentText:
         if self._text is None:
@@ -106,7 +117,8 @@ class AgentSession:
     async def _speak(self, utterance: Utterance) -> None:
         """Send one utterance. A refusal ends it with an event, and the next one is spoken."""
         name = {"request_id": utterance.name}
-        await self._event("start", **name, format="pcm_f32le", sample_rate_hz=24_000, channels=1)
+        ignored = {"ignored": utterance.ignored} if utterance.ignored else {}
+        await self._event("start", **name, **_FORMAT, **ignored)
         audio_s = 0.0
         try:
             async for order in utterance.orders():

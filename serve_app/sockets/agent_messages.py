@@ -3,21 +3,24 @@
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from engines.languages import normalize_language
 from serve_app.body_reader import PROBLEMS
+from serve_app.client_bodies import ClientBody, Speed
 from serve_app.errors import InvalidFieldError, UnreadableBodyError
 
 
-class _Message(BaseModel):
+class _Message(ClientBody):
     """Fields that are not known are ignored: agents send what other servers want, too."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
 class Synthesize(_Message):
     """Speak ``text`` after what is spoken already; with ``more`` true, ``text`` messages follow."""
+
+    unused = frozenset({"exaggeration"})
 
     type: Literal["synthesize"]
     text: str = Field(default="", description="the text to speak")
@@ -26,7 +29,7 @@ class Synthesize(_Message):
     more: bool = Field(default=False, description="true or false")
     request_id: str | None = Field(default=None, max_length=128, description="up to 128 characters")
     language: str | None = Field(default=None, description="an ISO 639 code such as en")
-    speed: float = Field(default=1.0, ge=0.5, le=2.0, description="a number from 0.5 to 2.0")
+    speed: Speed = 1.0
     seed: int | None = Field(default=None, ge=0, lt=2**32, description="0 to 4294967295")
     instruction: str | None = Field(default=None, min_length=1, description="how to speak")
     exaggeration: float | None = Field(

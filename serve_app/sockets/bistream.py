@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from audio.formats import AudioFormat
 from configs.app import Http
 from engines.protocol import Mode
-from serve_app.caller import caller_of
+from serve_app.caller import caller_now
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import UPSTREAM
 from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, UnreadableBodyError
@@ -84,7 +84,7 @@ class Bistream:
             transcript=self._transcript,
             stream=True,
             audio_format=AudioFormat.PCM,
-            caller=caller_of(self._socket),
+            caller=caller_now(self._socket),
         )
 
     async def _speak(self, utterance: Utterance) -> None:

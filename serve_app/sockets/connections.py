@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from starlette.websockets import WebSocket
 
 from configs.app import WebSockets
+from serve_app.authentication import chosen_protocol
 from serve_app.dialects import Dialect
 from serve_app.errors import TooManyConnectionsError
 
@@ -30,7 +31,7 @@ class Connections:
         self, socket: WebSocket, dialect: Dialect, serve: Callable[[], Awaitable[None]]
     ) -> None:
         """Accept ``socket`` and ``serve`` it, or tell it that all places are taken."""
-        await socket.accept()
+        await socket.accept(chosen_protocol(socket.scope.get("subprotocols", ())))
         if self._num_open >= self.settings.max_connections:
             error = TooManyConnectionsError(self.settings.max_connections)
             await socket.send_text(json.dumps(dialect.words(error)))

@@ -1,7 +1,7 @@
 """Speaking on a socket: utterances one after another, each of which can be called off."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 from serve_app.desk import SpeechDesk
@@ -11,8 +11,10 @@ from serve_app.orders import SpeechOrder
 class Utterance:
     """Orders that belong together and are spoken in their order; more may follow until ``end``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, ignored: Sequence[str] = ()) -> None:
+        """``ignored`` are fields that the client sent for it and that do nothing."""
         self.name = name
+        self.ignored = ignored
         self._orders: asyncio.Queue[SpeechOrder | None] = asyncio.Queue()
 
     def add(self, order: SpeechOrder) -> None:
