@@ -3,6 +3,7 @@
 import random
 import socket
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,26 @@ def wait_until(condition, timeout_s=90.0):
         assert time.monotonic() < deadline, f"not true after {timeout_s} s"
         time.sleep(0.05)
     return value
+
+
+def accounts_replica():
+    """The process of the replica that counts for ``guarded.yaml``; None where there is none."""
+    for process in psutil.Process().children(recursive=True):
+        words = " ".join(process.cmdline()) if process.status() != psutil.STATUS_ZOMBIE else ""
+        if "ServeReplica:guarded:Accounts" in words:
+            return process
+    return None
+
+
+@contextmanager
+def suspended_accounts():
+    """Stop that process as long as the block runs."""
+    replica = accounts_replica()
+    replica.suspend()
+    try:
+        yield
+    finally:
+        replica.resume()
 
 
 def ffmpeg_children():

@@ -8,7 +8,7 @@ import grpc
 import httpx
 import psutil
 import pytest
-from loopback import KEYS, wait_until
+from loopback import KEYS, accounts_replica, wait_until
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -221,14 +221,6 @@ def test_audio_seconds_per_day(guarded, key, stream):
         lambda: (r := guarded.post(TTS, json=body, headers=headers)).status_code == 429 and r
     )
     assert "0.1 s of audio per day" in refused.text
-
-
-def accounts_replica():
-    for process in psutil.Process().children(recursive=True):
-        words = " ".join(process.cmdline()) if process.status() != psutil.STATUS_ZOMBIE else ""
-        if "ServeReplica:guarded:Accounts" in words:
-            return process
-    return None
 
 
 def test_without_accounts_limited_keys_wait_and_others_do_not(guarded, admin, key):

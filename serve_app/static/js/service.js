@@ -58,6 +58,10 @@ export async function saveVoice(file, fields) {
   return (await send("v1/audio/voices", { method: "POST", form })).json();
 }
 
+export async function renameVoice(id, name) {
+  await send(`v1/audio/voices/${encodeURIComponent(id)}`, { method: "PATCH", json: { name } });
+}
+
 export async function deleteVoice(id) {
   await send(`v1/audio/voices/${encodeURIComponent(id)}`, { method: "DELETE" });
 }

@@ -4,7 +4,7 @@ import { label, say, t } from "./language.js";
 import { nameOf } from "./languages.js";
 import { announce, orShow } from "./notice.js";
 import { UNSAVED } from "./order.js";
-import { deleteVoice, listVoices } from "./service.js";
+import { deleteVoice, listVoices, renameVoice } from "./service.js";
 
 let voices = [];
 
@@ -76,7 +76,9 @@ function row(voice) {
   if (!voice.builtin) {
     const remove = button("voices.delete", voice, () => askToDelete(voice));
     remove.className = "danger";
-    actions.append(remove);
+    const rename = button("voices.rename", voice, () => askForName(voice));
+    rename.dataset.rename = voice.id;
+    actions.append(rename, remove);
   }
   const name = make("p", { className: "name", textContent: voice.name });
   return make("li", {}, name, about, actions);
@@ -88,6 +90,26 @@ function button(key, voice, act) {
   label(element, `${key}.label`, { name: voice.name });
   element.addEventListener("click", act);
   return element;
+}
+
+function askForName(voice) {
+  const dialog = byId("rename-dialog");
+  const field = byId("rename-name");
+  say(byId("rename-title"), "rename.title", { name: voice.name });
+  field.value = voice.name;
+  dialog.returnValue = "keep";
+  dialog.onclose = () => dialog.returnValue === "rename" && rename(voice, field.value.trim());
+  dialog.showModal();
+  field.select();
+}
+
+async function rename(voice, name) {
+  await orShow(async () => {
+    await renameVoice(voice.id, name);
+    announce("voices.renamed", { before: voice.name, name });
+  }, "clip-notice");
+  await refreshVoices();
+  (document.querySelector(`[data-rename="${voice.id}"]`) ?? byId("voices-title")).focus();
 }
 
 function askToDelete(voice) {

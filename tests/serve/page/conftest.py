@@ -42,11 +42,18 @@ def chromium(microphone):
 
 @pytest.fixture
 def open_page(chromium, cluster):
-    """Open the page: ``open_page(prefix="/tone", **context)``; watches what it does till the end.
+    """Open the page: ``open_page(prefix="/tone", **context)``."""
+    yield from opener(chromium, cluster.use("speech.yaml"))
 
-    Whatever a test does with a page, it may call no other host and break nothing.
-    """
-    url = cluster.use("speech.yaml")
+
+@pytest.fixture
+def open_guarded_page(chromium, cluster, admin):
+    """Open the page of the service that asks for keys."""
+    yield from opener(chromium, cluster.use("guarded.yaml"))
+
+
+def opener(chromium, url):
+    """Whatever a test does with a page, it may call no other host and break nothing."""
     contexts, asked, broken = [], [], []
 
     def run(prefix="", **options):

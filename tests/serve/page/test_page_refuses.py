@@ -94,45 +94,12 @@ def test_a_service_that_is_gone(page):
     expect(page.locator("#notice")).to_be_hidden()
 
 
-def answer(status, code, headers):
-    """What the service answers in states that this cluster is not in."""
-    body = {"error": {"code": code, "message": "In the service's own words."}}
-    return lambda route: route.fulfill(status=status, json=body, headers=headers)
-
-
-def test_what_this_cluster_does_not_answer(page):
-    for status, code, sentence in (
-        (403, "forbidden", "does not allow this"),
-        (429, "rate_limited", "your limit is reached: try again in 7 s"),
-        (503, "unavailable", "not available right now: try again in 7 s"),
-        (418, "new_in_a_later_version", "see below what it says"),
-    ):
-        page.route(TTS, answer(status, code, {"Retry-After": "7"}))
-        speak(page, "Hello.")
-        told(page, sentence, "In the service's own words.")
-        expect(page.locator("#speak")).to_contain_text("Speak")
-        page.unroute(TTS)
-
-
-def test_a_service_that_wants_a_key(open_page):
-    page = open_page()
-    page.route(TTS, answer(401, "unauthorized", {}))
+def test_a_refusal_that_only_a_later_version_knows(page):
+    body = {"error": {"code": "new_in_a_later_version", "message": "In the service's own words."}}
+    page.route(TTS, lambda route: route.fulfill(status=418, json=body))
     speak(page, "Hello.")
-    told(page, "wants an API key")
-    expect(page.locator("#key-dialog")).to_be_visible()
-    page.locator("#key").fill("a-key-of-mine")
-    page.keyboard.press("Enter")
-    page.unroute(TTS)
-    with page.expect_request(TTS) as request:
-        speak(page, "Hello.")
-    assert request.value.headers["authorization"] == "Bearer a-key-of-mine"
-    page.locator("#player[data-state=done]").wait_for()
-    assert page.evaluate("Object.values(localStorage).join()").find("a-key") == -1
-    page.reload()
-    expect(page.locator("#key-open")).to_have_text("API key ✓")
-    page.locator("#key-open").click()
-    page.locator("#key-forget").click()
-    expect(page.locator("#key-open")).to_have_text("API key")
+    told(page, "see below what it says", "In the service's own words.")
+    expect(page.locator("#speak")).to_contain_text("Speak")
 
 
 def test_the_sentence_follows_the_language(page):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from test_page_access import violations
 
 from voices.catalogue import BUILTIN_FOLDER
 
@@ -17,7 +18,7 @@ def name(request, embedded):
     name = f"Page {request.node.name}"[:40].translate(str.maketrans("[]_", "   ")).strip()
     yield name
     for voice in embedded.get("/v1/audio/voices").json()["data"]:
-        if voice["name"] == name:
+        if voice["name"] in (name, f"Old {name}"):
             embedded.delete(f"/v1/audio/voices/{voice['id']}")
 
 
@@ -55,6 +56,34 @@ def test_a_voice_from_a_file(page, name):
     page.reload()
     page.locator("html[data-ready]").wait_for()
     expect(page.locator("#voices li").first).to_contain_text(name)
+    delete(page, name)
+
+
+def test_a_voice_gets_another_name_by_keyboard_alone(page, name, embedded):
+    page.locator("#clip-file").set_input_files(CLIP)
+    save(page, f"Old {name}")
+    before = page.locator("#voice").input_value()
+    rename = page.get_by_role("button", name=f"Rename Old {name}")
+    rename.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#rename-name")).to_be_focused()
+    assert not violations(page)
+    page.keyboard.type("anna")
+    page.keyboard.press("Enter")
+    expect(page.locator("#clip-notice-text")).to_contain_text("choose another name")
+    expect(rename).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("#voices")).to_contain_text(f"Old {name}")
+    rename.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text(f"Old {name} is now called {name}.")
+    expect(page.get_by_role("button", name=f"Rename {name}")).to_be_focused()
+    assert page.locator("#voice").input_value() == before
+    expect(page.locator("#voice option:checked")).to_have_text(name)
+    assert embedded.get(f"/v1/audio/voices/{before}").json()["name"] == name
     delete(page, name)
 
 
