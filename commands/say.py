@@ -12,6 +12,7 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from audio.formats import AudioFormat
+from audio.wav import state_length
 from commands.errors import CommandError
 from commands.parsers import DEFAULT_PROFILE, add_service
 from commands.service import Service
@@ -65,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     with _sink(arguments.output) as sink:
         for piece in _shown(pieces, is_long=len(text) >= _LONG_CHARACTERS):
             sink.write(piece)
+    if audio_format is AudioFormat.WAV and arguments.output and arguments.output.is_file():
+        state_length(arguments.output)  # a stream begins before its length is known
     return 0
 
 

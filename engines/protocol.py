@@ -90,6 +90,8 @@ class EngineInfo:
     """How a stand-in follows a reference (``pitch``); None where the voice itself is cloned."""
     voice_format: str | None = None
     """Names what ``pack_voice`` gives; None where preparing a voice costs less than reading it."""
+    trained_for: tuple[str, ...] = ()
+    """Language codes that it was made for, where it takes any."""
 
     def loaded_line(self) -> str:
         """The line that a replica logs when it is ready."""

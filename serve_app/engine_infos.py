@@ -33,9 +33,9 @@ class EngineInfos:
         return self._known[engine]
 
     async def languages(self) -> list[str]:
-        """Return the codes that any engine names; raises as ``get``."""
+        """Return the codes that any engine speaks or was made for; raises as ``get``."""
         infos = await asyncio.gather(*map(self.get, self._describe))
-        return sorted({language for info in infos for language in info.languages})
+        return sorted({code for info in infos for code in (*info.languages, *info.trained_for)})
 
     async def _ask(self, engine: str) -> EngineInfo:
         with no_replica_is_refusal():

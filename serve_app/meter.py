@@ -46,7 +46,7 @@ class Meter:
             yield
         except CancelledError:
             raise
-        except Exception:
+        except Exception:  # whatever broke, and is told by others: nothing was spoken
             self._accounts.refund(caller.name, num_characters)
             raise
 

@@ -65,7 +65,7 @@ class RequestLog:
             self._logger.info("{} cancelled: the client left", self._prefix())
             self._count(_CANCELLED)
             raise
-        except Exception as error:
+        except Exception as error:  # whatever broke is written down here, and answered by others
             self._logger.exception("{} failed", self._prefix())
             self._count(failure_of(error).code)
             raise

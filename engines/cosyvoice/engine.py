@@ -39,6 +39,11 @@ from engines.protocol import (
 )
 
 _NAMES = {Version.COSYVOICE2: "CosyVoice 2.0", Version.COSYVOICE3: "CosyVoice 3.0"}
+_LANGUAGES = {
+    Version.COSYVOICE2: ("zh", "yue", "en", "ja", "ko"),
+    Version.COSYVOICE3: ("zh", "yue", "en", "ja", "ko", "de", "es", "fr", "it", "ru"),
+}
+"""What the checkpoints were trained for; they try any other."""
 _PRECISIONS = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -73,6 +78,7 @@ class CosyVoiceEngine:
             device=str(device),
             precision="int8" if settings.llm_weights == "int8" else precision,
             voice_format=f"{self._runtime.config.version}.safetensors",
+            trained_for=_LANGUAGES[self._runtime.config.version],
         )
 
     @classmethod

@@ -1,5 +1,7 @@
 """The command line against a running service."""
 
+import wave
+
 import pytest
 from loopback import wait_until
 
@@ -34,6 +36,9 @@ def test_say_writes_speech(say, decode, assert_is_speech, recognise, name, argum
     samples = decode(file.read_bytes())
     assert_is_speech(samples, min_s=1.0, max_s=4.0)
     assert {"children", "garden"} & set(recognise(samples))
+    if file.suffix == ".wav":
+        with wave.open(str(file)) as wav:
+            assert wav.getnframes() == len(samples)
 
 
 def test_say_leaves_the_engine_to_the_language(say, decode, assert_is_speech, logged):

@@ -79,3 +79,9 @@ def test_speed_holds_for_streams_too(service, decode):
 def test_replicas_log_what_they_loaded(service, logged):
     assert logged("CosyVoice 2.0 loaded on cpu (fp16=False)")
     assert logged("CosyVoice 3.0 loaded on cpu (fp16=False)")
+
+
+def test_it_names_the_languages_that_it_was_made_for(service):
+    languages = set(service.get("/model/info").json()["languages"])
+    assert languages >= {"zh", "yue", "en", "ja", "ko"}
+    assert ("de" in languages) == service.base_url.path.startswith("/v3")
