@@ -16,9 +16,10 @@ from serve_app.caller import Caller
 from serve_app.desk import SpeechDesk
 from serve_app.meter import Meter
 from serve_app.orders import COSYVOICE, SpeechCall, SpeechOrder
+from serve_app.spoken_lately import SpokenLately
 
 STARTED = SpeechStarted("tone", None, 24_000, None, None, b"first")
-ENDED = SpeechEnded(audio_s=2.0, first_audio_s=0.1, total_s=1.0)
+ENDED = SpeechEnded(audio_s=2.0, first_audio_s=0.1, total_s=1.0, peak=0.5)
 LOST = [
     ActorDiedError(),
     ActorUnavailableError("gone", None),
@@ -123,7 +124,8 @@ def accounts():
 
 @pytest.fixture
 def desk(processor, accounts):
-    return SpeechDesk(Taker(), processor, {COSYVOICE: "handle"}, Meter(accounts), Metrics())
+    engines = {COSYVOICE: "handle"}
+    return SpeechDesk(Taker(), processor, engines, Meter(accounts), Metrics(), SpokenLately())
 
 
 @pytest.fixture
