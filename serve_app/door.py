@@ -3,7 +3,8 @@
 The proxy obeys some headers and buffers bodies before the application sees a request, so this
 cannot be done further inside. Ray calls ``proxy_middlewares`` when a proxy starts, if it finds
 ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=serve_app.door:proxy_middlewares`` in its environment:
-``make run`` sees to that; on a cluster, set it on every node before Ray starts.
+``make run`` sees to that; on a cluster, set it on every node before Ray starts. In HAProxy mode Ray
+does the same in each Ingress replica, which then listens itself.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ class OwnService:
         self._profile = load_profile(PROFILES / file, self._environment)
         for application in self._profile.applications:
             application.args.setdefault("http", {}).update(http)
-        deploy(self._profile, timeout_s=240)
+        deploy(self._profile, timeout_s=400)
 
     @property
     def application(self):
@@ -46,7 +46,7 @@ class OwnService:
             if self._title(deployment) in title_of(process)
         ]
 
-    def await_strength(self, timeout_s=120.0):
+    def await_strength(self, timeout_s=240.0):
         """Wait until every deployment has as many running replicas as its profile says."""
 
         def is_full():

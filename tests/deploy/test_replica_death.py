@@ -85,7 +85,7 @@ def test_under_load_a_replica_dies(pairs, client, deployment):
         pairs.replicas(deployment)[0].kill()
         killed_at = len(answers)
         pairs.await_strength()
-        wait_until(lambda: len(answers) >= killed_at + 24)
+        wait_until(lambda: len(answers) >= killed_at + 24, 240)
     lost = [answer for answer in answers if not answer.is_whole]
     assert all(answer.status == CUT and answer.heard for answer in lost), lost
     assert len(lost) <= 6, "only what was under way"
@@ -100,7 +100,7 @@ def test_under_load_an_ingress_dies(pairs, client):
         pairs.replicas("Ingress")[0].kill()
         killed_at = len(answers)
         pairs.await_strength()
-        wait_until(lambda: len(answers) >= killed_at + 24)
+        wait_until(lambda: len(answers) >= killed_at + 24, 240)
     lost = [answer for answer in answers if not answer.is_whole]
     assert {answer.status for answer in lost} <= {CUT, 500}, lost
     assert len(lost) <= 6, "only what was under way"

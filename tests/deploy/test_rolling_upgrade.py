@@ -31,7 +31,7 @@ def upgrade(pairs, **http):
     deployments = ("Ingress", "AudioProcessor", "CosyVoice", "MMS")
     old = [process for name in deployments for process in pairs.replicas(name)]
     pairs.deploy("pairs.yaml", **http)
-    wait_until(lambda: not any(process.is_running() for process in old), 120)
+    wait_until(lambda: not any(process.is_running() for process in old), 240)
     pairs.await_strength()
 
 
