@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -163,6 +164,29 @@ class Logging(StrictModel):
     compression: str = "gz"
 
 
+class Tracing(StrictModel):
+    """Traces of requests, for a collector of OpenTelemetry; off while no ``endpoint`` is named."""
+
+    endpoint: str | None = None
+    """Where it takes OTLP over HTTP: ``http://collector:4318/v1/traces``."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Sent along. Better leave secrets to the environment: ``OTEL_EXPORTER_OTLP_HEADERS``."""
+    sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    """Share of the requests that are traced; one with a ``traceparent`` as that one says."""
+    export_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """Longest time for handing over a batch of spans; then they are dropped."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("must be a URL such as http://collector:4318/v1/traces, or null")
+        return value
+
+
 class AppConfig(StrictModel):
     """Everything that ``serve_app:build`` takes; unknown keys are refused."""
 
@@ -173,6 +197,7 @@ class AppConfig(StrictModel):
     readiness: Readiness = Readiness()
     auth: Auth = Auth()
     logging: Logging = Logging()
+    tracing: Tracing = Tracing()
 
     @model_validator(mode="after")
     def _voices_can_be_used(self) -> "AppConfig":

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from loguru import logger
@@ -18,7 +19,7 @@ from audio.ffmpeg import find_ffmpeg
 from audio.inspect import ClipInspector
 from audio.playback import Playback
 from audio.speech import SpeechShaper
-from configs.app import Audio, Logging, ReferenceLimits, Voices
+from configs.app import Audio, Logging, ReferenceLimits, Tracing, Voices
 from configs.environment import resolve_path
 from deployments.clips import ClipCache
 from deployments.engine_client import EngineHandle, call_engine
@@ -35,6 +36,7 @@ from deployments.messages import (
     WholeSpeech,
 )
 from deployments.metrics import ProcessMetrics, SpeechMetrics
+from deployments.tracing import Span, open_tracer
 from engines.protocol import Samples
 from voices.store import VoiceStore
 
@@ -42,8 +44,9 @@ from voices.store import VoiceStore
 class AudioProcessor:
     """Decodes references and encodes speech, each in FFmpeg children."""
 
-    def __init__(self, settings: Audio, voices: Voices, logging: Logging) -> None:
+    def __init__(self, settings: Audio, voices: Voices, logging: Logging, tracing: Tracing) -> None:
         start_logging(logging, "AudioProcessor")
+        self._tracer = open_tracer(tracing, "AudioProcessor")
         binary = find_ffmpeg(resolve_path(settings.ffmpeg) if settings.ffmpeg else None)
         rate_hz = settings.sample_rate_hz
         self._rate_hz = rate_hz
@@ -74,21 +77,25 @@ class AudioProcessor:
 
         A refusal is the only message. A later failure ends the stream with an exception.
         """
-        messages = self._speak(job, engine, whole=False)
-        async with aclosing(messages):
-            try:
-                async for message in messages:
-                    yield message
-            except REFUSALS as error:
-                yield Refused(error)
+        with self._span(job) as span:
+            messages = self._speak(job, engine, span, whole=False)
+            async with aclosing(messages):
+                try:
+                    async for message in messages:
+                        yield message
+                except REFUSALS as error:
+                    span.end_with(error)
+                    yield Refused(error)
 
     async def speak_whole(self, job: SpeechJob, engine: EngineHandle) -> WholeSpeech | Refused:
         """Do ``job`` with ``engine`` and return the finished file."""
-        try:
-            started, ended = [part async for part in self._speak(job, engine, whole=True)]
-        except REFUSALS as error:
-            return Refused(error)
-        return WholeSpeech.of(started, ended)
+        with self._span(job) as span:
+            try:
+                started, ended = [part async for part in self._speak(job, engine, span, whole=True)]
+            except REFUSALS as error:
+                span.end_with(error)
+                return Refused(error)
+            return WholeSpeech.of(started, ended)
 
     async def inspect(self, data: bytes) -> Inspection:
         """Measure the clip in an audio file's ``data``; return it as a voice is kept."""
@@ -97,15 +104,24 @@ class AudioProcessor:
         except REFUSALS as error:
             return Refused(error)
 
+    def __del__(self) -> None:
+        """Hand over the last spans; Ray calls this when the replica shuts down."""
+        if tracer := getattr(self, "_tracer", None):
+            tracer.close()
+
+    def _span(self, job: SpeechJob) -> Span:
+        return self._tracer.start("process", job.traceparent, request_id=job.request_id)
+
     async def _speak(
-        self, job: SpeechJob, engine: EngineHandle, *, whole: bool
+        self, job: SpeechJob, engine: EngineHandle, span: Span, *, whole: bool
     ) -> AsyncGenerator[SpeechMessage, None]:
         arrived = time.perf_counter()
         playback = Playback()
-        voice = await self._clips.voice(job.clip) if job.clip is not None else None
+        voice = await self._clips.voice(job.clip, span) if job.clip is not None else None
         # Each handle that arrives is a new one, and would build a router of its own.
         engine = self._engines.setdefault(engine.deployment_id, engine)
-        with call_engine(engine, job, voice) as call:
+        task = replace(job, traceparent=span.traceparent)
+        with call_engine(engine, task, voice) as call:
             # The encoder's process starts while the engine computes.
             async with self._encoders.open(job.audio_format, whole=whole) as encoder:
                 first = await call.first_message()
@@ -113,9 +129,10 @@ class AudioProcessor:
                 shaper = SpeechShaper(first.sample_rate_hz, self._rate_hz)
                 opening: Speaking | None = first
                 heard = _heard(call.chunks(first), first.sample_rate_hz, playback)
-                async for data in _encode(heard, shaper, encoder):
-                    yield self._started(opening, data) if opening else data
-                    opening = None
+                with span.child("encode", format=job.audio_format.value):
+                    async for data in _encode(heard, shaper, encoder):
+                        yield self._started(opening, data) if opening else data
+                        opening = None
                 total_s = time.perf_counter() - arrived
         ended = SpeechEnded(shaper.duration_s, first_audio_s, total_s, shaper.peak)
         logger.bind(request_id=job.request_id).debug(
@@ -124,6 +141,8 @@ class AudioProcessor:
         self._record(first.engine, ended)
         if not whole and playback.underruns:
             self._metrics.underruns.inc(playback.underruns, {"engine": first.engine})
+        span.note(engine=first.engine, language=first.language, audio_s=ended.audio_s)
+        span.end()
         yield ended
 
     def _started(self, opening: Speaking, data: bytes) -> SpeechStarted:

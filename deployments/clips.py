@@ -13,6 +13,7 @@ from deployments.byte_lru import ByteLru
 from deployments.deletion_watch import DeletionWatch
 from deployments.messages import CacheOutcome, StoredVoice
 from deployments.metrics import SpeechMetrics
+from deployments.tracing import Span
 from engines.protocol import Reference
 from voices.store import VoiceStore
 
@@ -61,9 +62,9 @@ class ClipCache:
         self._watch = DeletionWatch(voices, refresh_s, self._clips.keys, self._clips.discard)
         self._metrics = metrics
 
-    async def voice(self, source: bytes | Path | StoredVoice) -> JobVoice:
+    async def voice(self, source: bytes | Path | StoredVoice, span: Span) -> JobVoice:
         """Return what stands for the voice in ``source``: the bytes of an audio file, or where
-        one lies.
+        one lies. ``span`` is that of the request.
 
         A stored voice is not even fetched before it is needed: whoever knows its id may have it.
 
@@ -71,11 +72,11 @@ class ClipCache:
             Any error of ``get``.
         """
         if isinstance(source, StoredVoice):
-            return JobVoice(source.id, True, partial(self._stored, source.id))
-        clip = await self.get(source)
+            return JobVoice(source.id, True, partial(self._stored, source.id, span))
+        clip = await self.get(source, span)
         return JobVoice(clip.key, False, partial(_at_hand, clip.reference))
 
-    async def get(self, source: bytes | Path) -> Clip:
+    async def get(self, source: bytes | Path, span: Span) -> Clip:
         """Return the clip in ``source``: the bytes of an audio file, or where one lies.
 
         Raises:
@@ -85,23 +86,24 @@ class ClipCache:
         data = source if isinstance(source, bytes) else await asyncio.to_thread(source.read_bytes)
         file_key = hashlib.blake2b(data, digest_size=16).hexdigest()
         self._count(file_key)
-        return await self._clips.get_or_make(file_key, partial(self._decode, data))
+        return await self._clips.get_or_make(file_key, partial(self._decode, data, span))
 
-    async def _stored(self, voice_id: str) -> Reference:
+    async def _stored(self, voice_id: str, span: Span) -> Reference:
         self._count(voice_id)
-        clip = await self._clips.get_or_make(voice_id, partial(self._fetch, voice_id))
+        clip = await self._clips.get_or_make(voice_id, partial(self._fetch, voice_id, span))
         self._watch.hold(voice_id)
         return clip.reference
 
-    async def _fetch(self, voice_id: str) -> Clip:
-        return await self._decode(await asyncio.to_thread(self._voices.clip, voice_id))
+    async def _fetch(self, voice_id: str, span: Span) -> Clip:
+        return await self._decode(await asyncio.to_thread(self._voices.clip, voice_id), span)
 
     def _count(self, key: str) -> None:
         outcome = CacheOutcome.MISS if self._clips.get(key) is None else CacheOutcome.HIT
         self._metrics.clip_cache.inc(tags={"outcome": outcome})
 
-    async def _decode(self, data: bytes) -> Clip:
-        samples = await self._decoder.decode(data)
+    async def _decode(self, data: bytes, span: Span) -> Clip:
+        with span.child("decode_reference", bytes=len(data)):
+            samples = await self._decoder.decode(data)
         reference = Reference(samples, self._sample_rate_hz)
         return Clip(reference, reference.content_key())
 

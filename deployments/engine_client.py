@@ -79,9 +79,9 @@ def call_engine(
     """
     session = voice.key if voice and job.affinity else ""
     handle = engine.options(method_name="speak", stream=True, session_id=session)
-    task = EngineTask(job.request_id, job.synthesis)
+    task = EngineTask(job.request_id, job.synthesis, traceparent=job.traceparent)
     if voice:
-        task = EngineTask(job.request_id, job.synthesis, voice.key, voice.stored)
+        task = replace(task, voice_key=voice.key, stored=voice.stored)
     call = EngineCall(handle, task, voice)
     try:
         yield call

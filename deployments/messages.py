@@ -72,6 +72,7 @@ class SpeechJob:
         affinity: whether requests with this clip shall meet the same replica. True for clips that
             clients bring; built-in voices are ready everywhere and spread over all replicas.
         audio_format: what the answer is encoded as.
+        traceparent: whose part the work is, in W3C's form; None where nothing is traced.
     """
 
     request_id: str
@@ -79,6 +80,7 @@ class SpeechJob:
     clip: bytes | Path | StoredVoice | None
     affinity: bool
     audio_format: AudioFormat
+    traceparent: str | None = None
 
 
 # -- AudioProcessor -> engine replica ------------------------------------------------------
@@ -94,6 +96,7 @@ class EngineTask:
     Attributes:
         voice_key: hash of what is heard in the reference, or the id of a voice in the store.
         stored: whether it is such an id.
+        traceparent: as in ``SpeechJob``.
     """
 
     request_id: str
@@ -101,6 +104,7 @@ class EngineTask:
     voice_key: str | None = None
     stored: bool = False
     reference: Reference | None = None
+    traceparent: str | None = None
 
 
 # -- engine replica -> AudioProcessor ------------------------------------------------------

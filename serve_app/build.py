@@ -30,20 +30,20 @@ def build(args: AppConfig) -> Application:
 
     Accounts is there only where keys are asked for: otherwise there is nobody to count for.
     """
-    engines, logging = args.engines, args.logging
+    engines, watching = args.engines, (args.logging, args.tracing)
     cosyvoice = _deployment(EngineServer, COSYVOICE_DEPLOYMENT).bind(
-        COSYVOICE_DEPLOYMENT, engines.cosyvoice, engines.voice_cache_bytes, args.voices, logging
+        COSYVOICE_DEPLOYMENT, engines.cosyvoice, engines.voice_cache_bytes, args.voices, *watching
     )
     mms = _deployment(EngineServer, MMS_DEPLOYMENT).bind(
-        MMS_DEPLOYMENT, engines.mms, engines.voice_cache_bytes, args.voices, logging
+        MMS_DEPLOYMENT, engines.mms, engines.voice_cache_bytes, args.voices, *watching
     )
     audio_processor = _deployment(AudioProcessor, AUDIO_PROCESSOR_DEPLOYMENT).bind(
-        args.audio, args.voices, logging
+        args.audio, args.voices, *watching
     )
     ingress = _deployment(serve.ingress()(Ingress), INGRESS_DEPLOYMENT)
     if not args.auth.asks_for_keys:
         return ingress.bind(args, audio_processor, cosyvoice, mms)
-    accounts = _deployment(Accounts, ACCOUNTS_DEPLOYMENT).bind(args.auth, logging)
+    accounts = _deployment(Accounts, ACCOUNTS_DEPLOYMENT).bind(args.auth, args.logging)
     return ingress.bind(args, audio_processor, cosyvoice, mms, accounts)
 
 

@@ -2,17 +2,19 @@
 
 from typing import Any
 
+from opentelemetry.trace import SpanKind
 from ray.serve.handle import DeploymentHandle
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from deployments.calls import no_replica_is_refusal, with_second_try
 from deployments.errors import ReplicaLostError
 from deployments.messages import Refused, SpeechJob, SpeechStarted, WholeSpeech
 from deployments.metrics import RequestMetrics
+from deployments.tracing import OFF, Tracer
 from serve_app.meter import Meter
 from serve_app.orders import OrderTaker, SpeechCall, SpeechOrder
 from serve_app.request_log import RequestLog
-from serve_app.speech import Speech, speech_headers
+from serve_app.speech import Speech, SpeechResponse, speech_headers
 from serve_app.spoken_lately import SpokenLately
 
 
@@ -33,6 +35,7 @@ class SpeechDesk:
         meter: Meter,
         metrics: RequestMetrics,
         lately: SpokenLately,
+        tracer: Tracer = OFF,
     ) -> None:
         self._taker = taker
         self._whole = audio_processor.options(method_name="speak_whole")
@@ -41,15 +44,14 @@ class SpeechDesk:
         self._meter = meter
         self._metrics = metrics
         self._lately = lately
+        self._tracer = tracer
 
     async def answer(self, order: SpeechOrder, request_id: str) -> Response:
         """Have ``order`` spoken and answer over HTTP, whole or as a stream."""
         if order.stream:
             speech = await self.begin(order, request_id)
-            return StreamingResponse(
-                speech.chunks(),
-                media_type=order.audio_format.media_type,
-                headers=speech.headers(),
+            return SpeechResponse(
+                speech, speech.chunks(), order.audio_format.media_type, speech.headers()
             )
         call, whole = await self.whole(order, request_id)
         headers = speech_headers(call, whole.started) | {
@@ -66,10 +68,9 @@ class SpeechDesk:
         with log.unfinished():
             call = await self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
-                stream, first = await with_second_try(
-                    lambda: self._start(call, request_id), request_id
-                )
-            log.started(first.engine)
+                job = _job(call, request_id, log.traceparent)
+                stream, first = await with_second_try(lambda: self._start(call, job), request_id)
+            log.started(first)
             return Speech(call, first, stream, log, self._meter)
 
     async def whole(self, order: SpeechOrder, request_id: str) -> tuple[SpeechCall, WholeSpeech]:
@@ -78,14 +79,15 @@ class SpeechDesk:
         with log.unfinished():
             call = await self._understand(order, log)
             async with self._meter.charged(order.caller, len(order.text)):
-                speech = await with_second_try(lambda: self._finish(call, request_id), request_id)
-            log.started(speech.started.engine)
+                job = _job(call, request_id, log.traceparent)
+                speech = await with_second_try(lambda: self._finish(call, job), request_id)
+            log.started(speech.started)
             log.ended(speech.ended)
             self._meter.heard(order.caller, speech.ended.audio_s)
             return call, speech
 
-    async def _start(self, call: SpeechCall, request_id: str) -> tuple[Any, SpeechStarted]:
-        stream: Any = self._streamed.remote(_job(call, request_id), self._engines[call.engine])
+    async def _start(self, call: SpeechCall, job: SpeechJob) -> tuple[Any, SpeechStarted]:
+        stream: Any = self._streamed.remote(job, self._engines[call.engine])
         try:
             with no_replica_is_refusal():
                 first = await anext(stream)
@@ -98,9 +100,9 @@ class SpeechDesk:
             raise TypeError(f"the AudioProcessor began with {type(first).__name__}")
         return stream, first
 
-    async def _finish(self, call: SpeechCall, request_id: str) -> WholeSpeech:
+    async def _finish(self, call: SpeechCall, job: SpeechJob) -> WholeSpeech:
         with no_replica_is_refusal():
-            speech = await self._whole.remote(_job(call, request_id), self._engines[call.engine])
+            speech = await self._whole.remote(job, self._engines[call.engine])
         if isinstance(speech, Refused):
             raise speech.error
         if not isinstance(speech, WholeSpeech):
@@ -108,21 +110,26 @@ class SpeechDesk:
         return speech
 
     def _log(self, order: SpeechOrder, request_id: str) -> RequestLog:
-        name = order.caller.name
-        return RequestLog(request_id, len(order.text), name, self._metrics, self._lately)
+        num_characters, name = len(order.text), order.caller.name
+        span = self._tracer.start(
+            "speech", order.traceparent, SpanKind.SERVER,
+            request_id=request_id, characters=num_characters, stream=order.stream,
+        )  # fmt: skip
+        return RequestLog(request_id, num_characters, name, self._metrics, self._lately, span)
 
     async def _understand(self, order: SpeechOrder, log: RequestLog) -> SpeechCall:
         await self._taker.refresh()
         call = self._taker.take(order)
-        log.understood(call.engine, call.synthesis.mode)
+        log.understood(call)
         return call
 
 
-def _job(call: SpeechCall, request_id: str) -> SpeechJob:
+def _job(call: SpeechCall, request_id: str, traceparent: str | None) -> SpeechJob:
     return SpeechJob(
         request_id=request_id,
         synthesis=call.synthesis,
         clip=call.clip,
         affinity=call.brought,
         audio_format=call.audio_format,
+        traceparent=traceparent,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import grpc
@@ -27,6 +28,7 @@ from serve_app.errors import CLIENT_ERRORS, Failure, InvalidFieldError, failure_
 from serve_app.orders import COSYVOICE, SpeechOrder
 from serve_app.protos.cosyvoice_pb2 import Request, Response
 from serve_app.security import Security
+from serve_app.speech_route import TRACEPARENT_HEADER
 
 PROMPT_RATE_HZ = 16_000
 """Rate of the bare samples that upstream's clients send as ``prompt_audio``."""
@@ -93,7 +95,7 @@ async def infer(
 ) -> AsyncGenerator[Response, None]:
     """Speak ``request``; each response is a piece of audio.
 
-    The API key comes as metadata, under the names that it has as a header.
+    The API key and a ``traceparent`` come as metadata, under the names of the headers.
 
     Raises:
         RefusedCallError: the context says why.
@@ -101,8 +103,10 @@ async def infer(
     request_id = context.request_id() or "-"
     async with AsyncExitStack() as stack:
         try:
-            admitted = security.admitted(_headers(context), Scope.SPEAK)
+            headers = _headers(context)
+            admitted = security.admitted(headers, Scope.SPEAK)
             order = order_of(request, await stack.enter_async_context(admitted))
+            order = replace(order, traceparent=headers.get(TRACEPARENT_HEADER))
             if not order.stream:
                 _, whole = await desk.whole(order, request_id)
                 yield Response(tts_audio=whole.started.data)

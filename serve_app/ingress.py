@@ -13,6 +13,7 @@ from configs.app import AppConfig
 from configs.environment import read_door, resolve_path
 from deployments.logs import start_logging
 from deployments.metrics import ProcessMetrics, RequestMetrics
+from deployments.tracing import open_tracer
 from engines.language_detection import load_detector
 from serve_app.canary import Canary
 from serve_app.desk import SpeechDesk
@@ -52,6 +53,7 @@ class Ingress:
         accounts: Handle | None = None,
     ) -> None:
         start_logging(config.logging, "Ingress")
+        self._tracer = open_tracer(config.tracing, "Ingress")
         check_exposure(config.auth, serving_hosts(read_door()))
         self._security = Security.of(config, accounts)
         engines = {COSYVOICE: cosyvoice_engine, MMS: mms_engine}
@@ -75,7 +77,7 @@ class Ingress:
             EngineChoice(config.engines.languages),
         )
         self._desk = SpeechDesk(
-            taker, audio_processor, engines, self._security.meter, metrics, lately
+            taker, audio_processor, engines, self._security.meter, metrics, lately, self._tracer
         )
         application = serve.get_replica_context().app_name
         self._health = EngineHealth(application, deployments)
@@ -88,6 +90,11 @@ class Ingress:
     def check_health(self) -> None:
         """Called by Ray again and again: an event loop that is stuck does not answer."""
         self._process.publish()
+
+    def __del__(self) -> None:
+        """Hand over the last spans; Ray calls this when the replica shuts down."""
+        if tracer := getattr(self, "_tracer", None):
+            tracer.close()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Make the web application; Ray calls this once the replica is constructed."""

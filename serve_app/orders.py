@@ -40,6 +40,7 @@ class SpeechOrder:
         priority: who goes first.
         audio_format: what the answer is encoded as.
         caller: who asks.
+        traceparent: of which trace it is a part, in W3C's form, where the client says so.
     """
 
     text: str
@@ -57,6 +58,7 @@ class SpeechOrder:
     priority: Priority = Priority.INTERACTIVE
     audio_format: AudioFormat = AudioFormat.MP3
     caller: Caller = ANONYMOUS
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """Speech under way: its first audio is in hand, the rest is still made."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any, Self
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from deployments.messages import SpeechEnded, SpeechStarted
 from serve_app.meter import Meter
@@ -34,6 +37,7 @@ class Speech:
     async def __aexit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        self._log.left()
         self._stream.cancel()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -59,6 +63,25 @@ class Speech:
     def headers(self) -> dict[str, str]:
         """What the answer says about itself."""
         return speech_headers(self.call, self.started)
+
+
+class SpeechResponse(StreamingResponse):
+    """Answers with a speech, in pieces; it ends with the answer, even if that never began."""
+
+    def __init__(
+        self,
+        speech: Speech,
+        pieces: AsyncGenerator[bytes | str, None],
+        media_type: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(pieces, media_type=media_type, headers=headers)
+        self._speech = speech
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        async with self._speech:
+            await super().__call__(scope, receive, send)
 
 
 def speech_headers(call: SpeechCall, started: SpeechStarted) -> dict[str, str]:

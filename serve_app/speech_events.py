@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel
 from ray.exceptions import RayError
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import OPENAI
 from serve_app.errors import CLIENT_ERRORS
 from serve_app.orders import SpeechOrder
-from serve_app.speech import Speech
+from serve_app.speech import Speech, SpeechResponse
 
 EVENT_STREAM = "text/event-stream"
 _TOKENS_PER_S = 25
@@ -27,11 +27,8 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 async def answer_events(_: BaseModel, desk: SpeechDesk, order: SpeechOrder, id_: str) -> Response:
     """Answer with ``speech.audio.delta`` events and a last one that says how it ended."""
     speech = await desk.begin(order, id_)
-    return StreamingResponse(
-        _events(speech, len(order.text)),
-        media_type=EVENT_STREAM,
-        headers=speech.headers() | _HEADERS,
-    )
+    events = _events(speech, len(order.text))
+    return SpeechResponse(speech, events, EVENT_STREAM, speech.headers() | _HEADERS)
 
 
 async def _events(speech: Speech, num_characters: int) -> AsyncGenerator[str, None]:

@@ -1,6 +1,7 @@
 """Adding a synthesis endpoint: body in JSON or form data, speech out, described in OpenAPI."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
@@ -22,6 +23,7 @@ Answer = Callable[[Body, SpeechDesk, SpeechOrder, str], Awaitable[Response]]
 
 AUDIO_TYPES = tuple(audio_format.media_type for audio_format in AudioFormat)
 REQUEST_ID_HEADER = "x-request-id"
+TRACEPARENT_HEADER = "traceparent"
 _MAX_REQUEST_ID_CHARACTERS = 128
 
 
@@ -64,6 +66,7 @@ class SpeechRoutes:
         async def endpoint(request: Request) -> Response:
             body = await read_body(request, body_class, self._max_body_bytes)
             order = translate(body, caller_of(request))
+            order = replace(order, traceparent=traceparent_of(request))
             response = await answer(body, self._desk, order, request_id_of(request))
             if isinstance(body, ClientBody) and (ignored := body.ignored()):
                 response.headers[IGNORED_HEADER] = ", ".join(ignored)
@@ -88,3 +91,8 @@ class SpeechRoutes:
 def request_id_of(connection: HTTPConnection) -> str:
     """Return the request's id, cut to what a log line can bear."""
     return connection.headers.get(REQUEST_ID_HEADER, "-")[:_MAX_REQUEST_ID_CHARACTERS]
+
+
+def traceparent_of(connection: HTTPConnection) -> str | None:
+    """Return what the client says of its own trace; whoever reads it checks it."""
+    return connection.headers.get(TRACEPARENT_HEADER)

@@ -25,7 +25,7 @@ from serve_app.sockets.agent_messages import (
 from serve_app.sockets.agent_text import AgentText
 from serve_app.sockets.connections import INTERNAL_ERROR, POLICY_VIOLATION, frames
 from serve_app.sockets.speaker import Speaker, Utterance, send_speech
-from serve_app.speech_route import request_id_of
+from serve_app.speech_route import request_id_of, traceparent_of
 from serve_app.voice_desk import NewVoice, VoiceDesk
 
 _FORMAT = {"format": "pcm_f32le", "sample_rate_hz": 24_000, "channels": 1}
@@ -40,6 +40,7 @@ class AgentSession:
         self._voices = voices
         self._http = http
         self._connection_id = request_id_of(socket)
+        self._traceparent = traceparent_of(socket)
         self._speaker = Speaker(self._speak)
         self._text: AgentText | None = None
 
@@ -83,7 +84,9 @@ class AgentSession:
         caller = caller_now(self._socket)
         if self._text is not None:
             raise InvalidFieldError("type", "comes before flush", "text, flush or cancel")
-        utterance = Utterance(message.request_id or self._connection_id, message.ignored())
+        utterance = Utterance(
+            message.request_id or self._connection_id, message.ignored(), self._traceparent
+        )
         text = AgentText(message, utterance, caller, self._http.max_text_characters)
         if message.more:
             text.add(message.text)

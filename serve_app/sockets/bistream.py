@@ -17,7 +17,7 @@ from serve_app.orders import COSYVOICE, SpeechOrder
 from serve_app.sockets.connections import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, frames
 from serve_app.sockets.sentences import SentenceGatherer
 from serve_app.sockets.speaker import Speaker, Utterance, send_speech
-from serve_app.speech_route import request_id_of
+from serve_app.speech_route import request_id_of, traceparent_of
 
 
 class _Piece(BaseModel):
@@ -37,7 +37,7 @@ class Bistream:
         self._socket = socket
         self._desk = desk
         self._http = http
-        self._utterance = Utterance(request_id_of(socket))
+        self._utterance = Utterance(request_id_of(socket), traceparent=traceparent_of(socket))
         self._sentences = SentenceGatherer(None, http.max_text_characters)
         self._transcript: str | None = None
         self._clip: bytes | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from serve_app.desk import SpeechDesk
 from serve_app.orders import SpeechOrder
@@ -11,10 +12,15 @@ from serve_app.orders import SpeechOrder
 class Utterance:
     """Orders that belong together and are spoken in their order; more may follow until ``end``."""
 
-    def __init__(self, name: str, ignored: Sequence[str] = ()) -> None:
-        """``ignored`` are fields that the client sent for it and that do nothing."""
+    def __init__(
+        self, name: str, ignored: Sequence[str] = (), traceparent: str | None = None
+    ) -> None:
+        """``ignored`` are fields that the client sent for it and that do nothing; ``traceparent``
+        is of the trace that it belongs to.
+        """
         self.name = name
         self.ignored = ignored
+        self._traceparent = traceparent
         self._orders: asyncio.Queue[SpeechOrder | None] = asyncio.Queue()
 
     def add(self, order: SpeechOrder) -> None:
@@ -28,7 +34,7 @@ class Utterance:
     async def orders(self) -> AsyncIterator[SpeechOrder]:
         """Yield the orders as they come."""
         while (order := await self._orders.get()) is not None:
-            yield order
+            yield replace(order, traceparent=self._traceparent)
 
 
 class Speaker:

@@ -23,6 +23,7 @@ class Cluster:
         port, grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.grpc_address = f"127.0.0.1:{grpc_port}"
+        self.collector_port = free_port()
         self._environment = Environment(
             name="dev", port=port, models_offline=True, grpc_port=grpc_port
         )
@@ -31,9 +32,18 @@ class Cluster:
     def use(self, name):
         if self._deployed != name:
             self._deployed = None
-            deploy(load_profile(PROFILES / name, self._environment), timeout_s=240)
+            deploy(self._profile(name), timeout_s=240)
             self._deployed = name
         return self.url
+
+    def _profile(self, name):
+        """The profile; the fake engine's requests are traced, to a collector mostly away."""
+        profile = load_profile(PROFILES / name, self._environment)
+        for application in profile.applications:
+            if application.name == "tone":
+                endpoint = f"http://127.0.0.1:{self.collector_port}/v1/traces"
+                application.args["tracing"] = {"endpoint": endpoint}
+        return profile
 
 
 @pytest.fixture(scope="session")
