@@ -14,12 +14,13 @@ import psutil
 from audio.errors import FfmpegMissingError
 from audio.ffmpeg import find_ffmpeg
 from commands.errors import CommandError
-from commands.gpus import Gpu, find_gpus
+from commands.gpus import find_gpus
 from commands.models import ModelState, states_of
 from commands.profiles import config_of, read_profile
 from configs.app import AppConfig
 from configs.environment import resolve_path
 from engines.errors import EngineLoadError
+from engines.gpus import GpuReading
 
 _PYTHONS = ((3, 11), (3, 12))
 _ENCODERS = ("libmp3lame", "libopus", "flac", "aac")
@@ -117,7 +118,7 @@ def check_model(state: ModelState) -> Finding:
     )
 
 
-def check_gpus(gpus: list[Gpu] | EngineLoadError, *, wanted: bool) -> Finding:
+def check_gpus(gpus: list[GpuReading] | EngineLoadError, *, wanted: bool) -> Finding:
     """Is there a GPU that torch can use, where the profile wants one?"""
     remedy = (
         "install NVIDIA's driver and see that nvidia-smi shows the GPU; in a container, --gpus all"

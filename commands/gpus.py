@@ -1,38 +1,15 @@
-"""The GPUs of this machine, as the driver and as torch see them."""
-
-from dataclasses import dataclass
-
-import pynvml
+"""The GPUs that the service may use here, as the driver and as torch see them."""
 
 from engines.errors import EngineLoadError
-
-_GIB = 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """One GPU."""
-
-    name: str
-    memory_bytes: int
-    free_bytes: int
-    driver: str
-
-    def __str__(self) -> str:
-        free, total = self.free_bytes / _GIB, self.memory_bytes / _GIB
-        return f"{self.name}, {free:.0f} of {total:.0f} GiB free, driver {self.driver}"
+from engines.gpus import GpuReading, LostGpu, read_gpus
 
 
-def find_gpus() -> list[Gpu] | EngineLoadError:
-    """Return the GPUs; none where no driver is; an error where torch cannot use what is there."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
-        gpus = [_describe(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    finally:
-        pynvml.nvmlShutdown()
+def find_gpus() -> list[GpuReading] | EngineLoadError:
+    """Return the GPUs; none where no driver is; an error where one of them cannot be used."""
+    found = read_gpus()
+    if lost := [gpu for gpu in found if isinstance(gpu, LostGpu)]:
+        return EngineLoadError("; ".join(map(str, lost)))
+    gpus = [gpu for gpu in found if isinstance(gpu, GpuReading)]
     import torch  # takes seconds
 
     if gpus and not torch.cuda.is_available():
@@ -41,14 +18,3 @@ def find_gpus() -> list[Gpu] | EngineLoadError:
             f"(CUDA {torch.version.cuda}) cannot use it; the driver may be too old"
         )
     return gpus
-
-
-def _describe(index: int) -> Gpu:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    return Gpu(
-        name=pynvml.nvmlDeviceGetName(handle),
-        memory_bytes=int(memory.total),
-        free_bytes=int(memory.free),
-        driver=pynvml.nvmlSystemGetDriverVersion(),
-    )

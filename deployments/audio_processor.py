@@ -23,7 +23,7 @@ from configs.app import Audio, Logging, ReferenceLimits, Tracing, Voices
 from configs.environment import resolve_path
 from deployments.clips import ClipCache
 from deployments.engine_client import EngineHandle, call_engine
-from deployments.logs import start_logging
+from deployments.logs import logged_failure, start_logging
 from deployments.messages import (
     REFUSALS,
     Inspection,
@@ -77,7 +77,7 @@ class AudioProcessor:
 
         A refusal is the only message. A later failure ends the stream with an exception.
         """
-        with self._span(job) as span:
+        with self._span(job) as span, logged_failure(job.request_id, "speak"):
             messages = self._speak(job, engine, span, whole=False)
             async with aclosing(messages):
                 try:
@@ -89,7 +89,7 @@ class AudioProcessor:
 
     async def speak_whole(self, job: SpeechJob, engine: EngineHandle) -> WholeSpeech | Refused:
         """Do ``job`` with ``engine`` and return the finished file."""
-        with self._span(job) as span:
+        with self._span(job) as span, logged_failure(job.request_id, "speak"):
             try:
                 started, ended = [part async for part in self._speak(job, engine, span, whole=True)]
             except REFUSALS as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextvars import Context
 
 from voices.errors import VoiceStoreError
 from voices.store import VoiceStore
@@ -40,7 +41,8 @@ class DeletionWatch:
         """
         self._held.add(voice_id)
         if self._watching is None or self._watching.done():
-            self._watching = asyncio.create_task(self._watch())
+            # Of no request, whose id its log lines would carry.
+            self._watching = asyncio.create_task(self._watch(), context=Context())
 
     async def _watch(self) -> None:
         while self._held:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
+from loguru import logger
 from ray.serve.handle import DeploymentHandle
 
 from deployments.calls import no_replica_is_refusal
@@ -42,7 +43,8 @@ class EngineCall:
         """
         first = await self._next()
         if self._voice and isinstance(first, ReferenceWanted):
-            reference = await self._voice.reference()
+            with logger.contextualize(request_id=self._task.request_id):
+                reference = await self._voice.reference()
             self._stream = self._call.remote(replace(self._task, reference=reference))
             first = await self._next()
         if isinstance(first, Refused):

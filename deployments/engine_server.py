@@ -10,7 +10,7 @@ from loguru import logger
 from configs.app import Logging, Tracing, Voices
 from configs.engines import EngineSettings
 from deployments.errors import OverloadedError
-from deployments.logs import start_logging
+from deployments.logs import logged_failure, start_logging
 from deployments.messages import (
     REFUSALS,
     EngineMessage,
@@ -60,7 +60,7 @@ class EngineServer:
         Cancelling the call stops the engine within one chunk.
         """
         span = self._tracer.start("synthesize", task.traceparent, request_id=task.request_id)
-        with span:
+        with span, logged_failure(task.request_id, "synthesize"):
             try:
                 begun = await self._begin(task, span)
             except EngineBusyError as error:
@@ -105,18 +105,22 @@ class EngineServer:
         check_request(info, synthesis)
         voice, outcome = None, None
         if task.voice_key is not None:
-            found = await self._voices.find(task)
+            with logger.contextualize(request_id=task.request_id):
+                found = await self._voices.find(task)
             if found is None:
                 return None
             voice, outcome = found
             span.note(voice_cache=outcome.value)
             self._metrics.voice_cache.inc(tags={"engine": info.name, "outcome": outcome})
+        request = replace(synthesis, voice=voice, request_id=task.request_id)
         logger.bind(request_id=task.request_id).debug("{} begins", info.name)
-        chunks = self._engine.synthesize(replace(synthesis, voice=voice))
+        chunks = self._engine.synthesize(request)
         first = await anext(chunks, None)
         if first is None:
             raise EngineFailureError("the engine ended without audio")
-        span.event("first_audio")
+        if (queue_wait_s := request.turn.queue_wait_s) is not None:
+            self._metrics.queue_wait.observe(queue_wait_s, {"engine": info.name})
+        span.event("first_audio", queue_wait_s=queue_wait_s)
         head = int(_HEAD_S * info.sample_rate_hz)
         speaking = Speaking(
             engine=info.name,

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from loguru import logger
 
@@ -34,3 +36,13 @@ def start_logging(settings: Logging, process: str) -> None:
         serialize=as_json, rotation=settings.rotation, retention=settings.retention,
         compression=settings.compression, backtrace=False, diagnose=False,
     )  # fmt: skip
+
+
+@contextmanager
+def logged_failure(request_id: str, what: str) -> Iterator[None]:
+    """Write a line if the block fails; Ray's own log has the stack, without the request's id."""
+    try:
+        yield
+    except Exception as error:
+        logger.bind(request_id=request_id).error("{} failed: {}", what, type(error).__name__)
+        raise

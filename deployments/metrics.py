@@ -9,9 +9,10 @@ from typing import Any
 import psutil
 from ray.serve.metrics import Counter, Gauge, Histogram
 
-from deployments.gpus import read_gpus
+from engines.gpus import LostGpu, read_gpus
 
 _SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
+_WAITS = [0.001, 0.005, *_SECONDS]
 _RATIOS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0]
 _SECONDS_SUFFIX = "_s"
 _MAX_KEYS = 200
@@ -43,19 +44,32 @@ class EngineMetrics:
             description="Requests with a reference, by whether the replica had the voice.",
             tag_keys=_keys("engine", "outcome"),
         )
-        self._figures: dict[str, Gauge] = {}
+        self.queue_wait = Histogram(
+            "tts_queue_wait_seconds",
+            description="From a request's arrival at its engine until its turn came.",
+            boundaries=_WAITS,
+            tag_keys=_keys("engine"),
+        )
+        self._totals: dict[str, Counter] = {}
+        self._published: dict[str, float] = {}
 
     def publish(self, engine: str, figures: Mapping[str, float]) -> None:
-        """Export what an engine counts itself, as ``tts_engine_<name>``; ``_s`` becomes seconds."""
+        """Export an engine's running totals: ``audio_s`` as ``tts_engine_audio_seconds_total``."""
         for name, value in figures.items():
-            if name not in self._figures:
-                full = f"{name}econds" if name.endswith(_SECONDS_SUFFIX) else name
-                self._figures[name] = Gauge(
-                    f"tts_engine_{full}",
-                    description=f"Of the engine since it started: {name.replace('_', ' ')}.",
-                    tag_keys=_keys("engine"),
-                )
-            self._figures[name].set(value, {"engine": engine})
+            grown = value - self._published.get(name, 0.0)
+            if grown > 0:
+                self._total(name).inc(grown, {"engine": engine})
+                self._published[name] = value
+
+    def _total(self, name: str) -> Counter:
+        if name not in self._totals:
+            full = f"{name}econds" if name.endswith(_SECONDS_SUFFIX) else name
+            self._totals[name] = Counter(
+                f"tts_engine_{full}",
+                description=f"Of the engine since it started: {name.replace('_', ' ')}.",
+                tag_keys=_keys("engine"),
+            )
+        return self._totals[name]
 
 
 class GpuMetrics:
@@ -77,10 +91,13 @@ class GpuMetrics:
     def publish(self) -> None:
         """Measure and export."""
         for gpu in read_gpus():
+            if isinstance(gpu, LostGpu):
+                continue  # the engine's own health check tells that
             tags = {"gpu": gpu.uuid}
             self._used.set(gpu.used_bytes, tags)
             self._total.set(gpu.total_bytes, tags)
-            self._busy.set(gpu.utilization, tags)
+            if gpu.utilization is not None:
+                self._busy.set(gpu.utilization, tags)
 
 
 class SpeechMetrics:

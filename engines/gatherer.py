@@ -10,6 +10,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from engines.errors import EngineFailureError
+from engines.turn import Turn
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,6 +22,7 @@ class _Member(Generic[Item, Result]):
 
     item: Item
     future: "Future[Result]"
+    turn: Turn
     arrived_s: float
 
 
@@ -76,12 +78,14 @@ class Gatherer(Generic[Item, Result]):
         self._lock = threading.RLock()
         self._open: dict[str, _Batch[Item, Result]] = {}
 
-    def submit(self, key: str, item: Item) -> "Future[Result]":
+    def submit(self, key: str, item: Item, turn: Turn | None = None) -> "Future[Result]":
         """Have ``item`` worked on, together with others of the same ``key``.
+
+        ``turn`` is told when it comes.
 
         The future ends with an EngineFailureError where the gatherer is closed before its turn.
         """
-        member: _Member[Item, Result] = _Member(item, Future(), time.monotonic())
+        member: _Member[Item, Result] = _Member(item, Future(), turn or Turn(), time.monotonic())
         with self._lock:
             batch = self._open.get(key)
             if batch is None:
@@ -127,7 +131,9 @@ class Gatherer(Generic[Item, Result]):
         now_s = time.monotonic()
         self.stats.batches += 1
         self.stats.begun += len(batch.members)
-        self.stats.queue_wait_s += sum(now_s - member.arrived_s for member in batch.members)
+        for member in batch.members:
+            self.stats.queue_wait_s += now_s - member.arrived_s
+            member.turn.comes(now_s - member.arrived_s)
         return self._work(batch.key, batch.items)
 
     def _repeat(self, batch: _Batch[Item, Result]) -> Sequence[Result]:

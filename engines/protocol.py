@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engines.turn import Turn
 
 Samples = NDArray[np.float32]
 """Mono audio, shape [n], nominally in [-1, 1]."""
@@ -115,6 +117,8 @@ class SynthesisRequest:
         stream: chunks are wanted as soon as they can be made; otherwise the engine may make
             longer pieces in a better or cheaper way.
         priority: who goes first, in engines that can tell.
+        request_id: for the log lines of everyone who works for it.
+        turn: where the engine says how long the request waited for it.
     """
 
     text: str
@@ -128,6 +132,8 @@ class SynthesisRequest:
     seed: int | None = None
     stream: bool = True
     priority: Priority = Priority.INTERACTIVE
+    request_id: str = "-"
+    turn: Turn = field(default_factory=Turn, compare=False)
 
 
 class Engine(Protocol):

@@ -103,6 +103,7 @@ class ToneEngine(PlainEngine):
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[Samples, None]:
         """Yield the chunks that the text orders."""
         check_request(self.info, request)
+        request.turn.comes(0.0)
         orders = self._read_orders(request.text)
         self._record("begins")
         time.sleep(orders.busy_s)  # noqa: ASYNC251  blocking is what "busy" asks for

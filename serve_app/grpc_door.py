@@ -27,8 +27,8 @@ from serve_app.desk import SpeechDesk
 from serve_app.errors import CLIENT_ERRORS, Failure, InvalidFieldError, failure_of
 from serve_app.orders import COSYVOICE, SpeechOrder
 from serve_app.protos.cosyvoice_pb2 import Request, Response
+from serve_app.request_headers import TRACEPARENT
 from serve_app.security import Security
-from serve_app.speech_route import TRACEPARENT_HEADER
 
 PROMPT_RATE_HZ = 16_000
 """Rate of the bare samples that upstream's clients send as ``prompt_audio``."""
@@ -106,7 +106,7 @@ async def infer(
             headers = _headers(context)
             admitted = security.admitted(headers, Scope.SPEAK)
             order = order_of(request, await stack.enter_async_context(admitted))
-            order = replace(order, traceparent=headers.get(TRACEPARENT_HEADER))
+            order = replace(order, traceparent=headers.get(TRACEPARENT))
             if not order.stream:
                 _, whole = await desk.whole(order, request_id)
                 yield Response(tts_audio=whole.started.data)

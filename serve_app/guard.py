@@ -26,6 +26,7 @@ from serve_app.errors import (
 )
 from serve_app.meter import Meter
 from serve_app.proxy_headers import DANGEROUS
+from serve_app.request_headers import request_id_of
 
 _REFUSALS = (
     AccountsUnavailableError,
@@ -61,6 +62,7 @@ class Guard:
             return
         connection = HTTPConnection(scope)
         async with AsyncExitStack() as stack:
+            stack.enter_context(logger.contextualize(request_id=request_id_of(connection)))
             try:
                 caller = self._caller(connection)
                 is_websocket = scope["type"] == "websocket"

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from audio.formats import AudioFormat
@@ -17,14 +17,12 @@ from serve_app.desk import SpeechDesk
 from serve_app.dialects import OWN, Dialect
 from serve_app.openapi import query_parameters, request_body, speech_responses
 from serve_app.orders import SpeechOrder
+from serve_app.request_headers import request_id_of, traceparent_of
 
 Body = TypeVar("Body", bound=BaseModel)
 Answer = Callable[[Body, SpeechDesk, SpeechOrder, str], Awaitable[Response]]
 
 AUDIO_TYPES = tuple(audio_format.media_type for audio_format in AudioFormat)
-REQUEST_ID_HEADER = "x-request-id"
-TRACEPARENT_HEADER = "traceparent"
-_MAX_REQUEST_ID_CHARACTERS = 128
 
 
 async def answer_audio(_: BaseModel, desk: SpeechDesk, order: SpeechOrder, id_: str) -> Response:
@@ -86,13 +84,3 @@ class SpeechRoutes:
                 responses=self._responses,
                 openapi_extra=extra,
             )
-
-
-def request_id_of(connection: HTTPConnection) -> str:
-    """Return the request's id, cut to what a log line can bear."""
-    return connection.headers.get(REQUEST_ID_HEADER, "-")[:_MAX_REQUEST_ID_CHARACTERS]
-
-
-def traceparent_of(connection: HTTPConnection) -> str | None:
-    """Return what the client says of its own trace; whoever reads it checks it."""
-    return connection.headers.get(TRACEPARENT_HEADER)

@@ -134,6 +134,7 @@ class CosyVoiceEngine:
         speech = self._worker.submit(wanted)
         try:
             async for samples in listener.chunks():
+                request.turn.comes(speech.begun_s - speech.arrived_s)
                 yield samples
         finally:
             self._worker.cancel(speech)
@@ -207,6 +208,7 @@ class CosyVoiceEngine:
             streamed=request.stream,
             speed=request.speed,
             priority=request.priority,
+            request_id=request.request_id,
             seed=secrets.randbits(32) if request.seed is None else request.seed,
             text_is_open=text_is_open,
         )

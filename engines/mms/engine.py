@@ -88,7 +88,7 @@ class MmsEngine(PlainEngine):
         utterances = (
             Utterance(tokens, request.speed, seed + index) for index, tokens in enumerate(speakable)
         )
-        speak = partial(self._gatherer.submit, language)
+        speak = partial(self._gatherer.submit, language, turn=request.turn)
         async with aclosing(map_ahead(speak, utterances)) as chunks:
             async for samples in chunks:
                 yield samples

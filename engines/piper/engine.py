@@ -99,7 +99,9 @@ class PiperEngine(PlainEngine):
         text = malay.spell_out(request.text) if language == "ms" else request.text
         segments = split_text(text, language=language, max_characters=_MAX_SEGMENT_CHARACTERS)
         any_audio = False
-        async for samples in map_in_executor(self._executor, speak, segments):
+        async for samples in map_in_executor(
+            self._executor, request.turn.measured(speak), segments
+        ):
             if len(samples):
                 any_audio = True
                 yield samples

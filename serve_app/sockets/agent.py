@@ -12,6 +12,7 @@ from serve_app.desk import SpeechDesk
 from serve_app.dialects import AGENT
 from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, InvalidKeyError
 from serve_app.references import decode_base64
+from serve_app.request_headers import request_id_of, traceparent_of
 from serve_app.sockets.agent_messages import (
     AgentMessage,
     Cancel,
@@ -25,7 +26,6 @@ from serve_app.sockets.agent_messages import (
 from serve_app.sockets.agent_text import AgentText
 from serve_app.sockets.connections import INTERNAL_ERROR, POLICY_VIOLATION, frames
 from serve_app.sockets.speaker import Speaker, Utterance, send_speech
-from serve_app.speech_route import request_id_of, traceparent_of
 from serve_app.voice_desk import NewVoice, VoiceDesk
 
 _FORMAT = {"format": "pcm_f32le", "sample_rate_hz": 24_000, "channels": 1}

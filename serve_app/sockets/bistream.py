@@ -14,10 +14,10 @@ from serve_app.desk import SpeechDesk
 from serve_app.dialects import UPSTREAM
 from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, UnreadableBodyError
 from serve_app.orders import COSYVOICE, SpeechOrder
+from serve_app.request_headers import request_id_of, traceparent_of
 from serve_app.sockets.connections import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, frames
 from serve_app.sockets.sentences import SentenceGatherer
 from serve_app.sockets.speaker import Speaker, Utterance, send_speech
-from serve_app.speech_route import request_id_of, traceparent_of
 
 
 class _Piece(BaseModel):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import shutil
 import subprocess
 
@@ -17,7 +18,8 @@ TTS = "/v1/model/cosyvoice/tts"
 EXPECTED = {
     "tts_requests", "tts_characters", "tts_audio_seconds", "tts_first_audio_seconds",
     "tts_inference_seconds", "tts_real_time_factor", "tts_clip_cache_requests",
-    "tts_voice_cache_requests", "tts_process_resident_bytes", "tts_ready", "tts_metrics_node_up",
+    "tts_voice_cache_requests", "tts_queue_wait_seconds", "tts_process_resident_bytes",
+    "tts_ready", "tts_metrics_node_up",
     "ray_serve_deployment_replica_healthy", "ray_serve_replica_processing_queries",
 }  # fmt: skip
 GPU = re.compile("tts_gpu_")
@@ -98,6 +100,37 @@ def test_an_engine_that_cannot_speak_is_not_ready(watched):
         return answer.status_code == 503
 
     wait_until(found)
+
+
+LINE = re.compile(r"\| (?P<level>\w+) +\| (?P<process>\w+) \| (?P<id>[\w-]+) \| (?P<message>.*)")
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "lines"),
+    [
+        ("Hello there.", 200, {
+            ("INFO", "Ingress", "cosyvoice tts"), ("DEBUG", "AudioProcessor", "tone spoke"),
+            ("DEBUG", "CosyVoice", "tone begins"),
+        }),
+        ("chunks=2 fail=1", 500, {
+            ("ERROR", "Ingress", "cosyvoice tts"), ("ERROR", "AudioProcessor", "speak failed:"),
+            ("DEBUG", "CosyVoice", "tone begins"), ("ERROR", "CosyVoice", "synthesize failed:"),
+        }),
+    ],
+    ids=["spoken", "failed"],
+)  # fmt: skip
+def test_a_requests_id_is_in_the_lines_of_every_process(watched, logged, text, status, lines):
+    request_id = f"lines-of-{secrets.token_hex(4)}"
+    answer = watched.post(f"/tone{TTS}", json={"text": text}, headers={"x-request-id": request_id})
+    assert answer.status_code == status
+
+    def found():
+        matches = [match for line in logged(request_id) if (match := LINE.search(line))]
+        assert all(match["id"] == request_id for match in matches)
+        begun = {(m["level"], m["process"], " ".join(m["message"].split()[:2])) for m in matches}
+        return begun >= lines and begun
+
+    assert wait_until(found) == lines
 
 
 @pytest.fixture(scope="module")

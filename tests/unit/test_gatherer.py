@@ -5,6 +5,7 @@ import pytest
 
 from engines.errors import EngineFailureError
 from engines.gatherer import Gatherer
+from engines.turn import Turn
 
 
 class Squares:
@@ -47,6 +48,16 @@ def test_what_waits_is_done_together_and_never_too_much_of_it():
         assert [future.result(60) for future in futures] == [0, 1, 4, 9, 16]
         assert work.batches == [("a", [1]), ("a", [0, 1, 2]), ("a", [3, 4])]
         assert (gatherer.stats.batches, gatherer.stats.begun) == (3, 6)
+
+
+def test_each_is_told_when_its_turn_comes():
+    turns = [Turn(), Turn()]
+    with gathering(max_batch=8) as (gatherer, work):
+        futures = [gatherer.submit("a", number, turn) for number, turn in enumerate(turns)]
+        assert [turn.queue_wait_s for turn in turns] == [None, None]
+        work.gate.set()
+        assert [future.result(60) for future in futures] == [0, 1]
+        assert turns[0].queue_wait_s >= turns[1].queue_wait_s > 0
 
 
 def test_only_what_belongs_together():

@@ -108,6 +108,19 @@ async def test_requests_gather_and_one_that_leaves_harms_nobody(held):
     assert figures["audio_s"] > 0
 
 
+async def test_a_request_is_told_how_long_its_first_sentence_waited(held):
+    first = held.start("satu")
+    await held.wait_for(begun=1)
+    request = SynthesisRequest("dua. tiga.", request_id="r-1")
+    waiting = asyncio.create_task(anext(held.engine.synthesize(request)))
+    while not held.engine._gatherer._open:
+        await asyncio.sleep(0.01)
+    assert request.turn.queue_wait_s is None
+    held.gate.set()
+    await asyncio.gather(first, waiting)
+    assert request.turn.queue_wait_s > 0
+
+
 def test_a_cpu_speaks_one_at_a_time_unless_told(tmp_path):
     engine = make_engine(tmp_path / "ms")
     engine.close()

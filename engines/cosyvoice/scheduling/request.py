@@ -38,6 +38,7 @@ class SpeechRequest:
         priority: who goes first.
         text_is_open: more text follows through ``Scheduler.feed``; ``prompts`` then has one entry,
             whose ``text`` is empty.
+        request_id: for the log.
     """
 
     prompts: Sequence[LlmPrompt]
@@ -48,3 +49,4 @@ class SpeechRequest:
     seed: int = 0
     priority: Priority = Priority.INTERACTIVE
     text_is_open: bool = False
+    request_id: str = "-"

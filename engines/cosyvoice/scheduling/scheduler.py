@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from loguru import logger
 from numpy.typing import NDArray
 
 from engines.cosyvoice.flow import Flow
@@ -186,6 +185,7 @@ class Scheduler:
             self.pace.note_speech(time.monotonic() - speech.begun_s)
             self.stats.finished += 1
         else:
+            speech.log.warning("speech breaks off: {}", error)
             self.stats.failed += 1
         speech.request.listener.end(error)
 
@@ -233,9 +233,9 @@ class Scheduler:
         """Begin ``segment`` again if nobody has heard of it and it is its first mishap."""
         self._unseat(segment)
         if segment.emitted or segment.attempt + 1 == _MOST_ATTEMPTS:
-            logger.warning("speech has gone wrong: {}", error)
             self._end(speech, error)
             return
+        speech.log.warning("segment {} is begun again: {}", segment.index, error)
         self.stats.retried += 1
         again = self._seat(speech, segment.index, segment.attempt + 1)
         if again is not None:

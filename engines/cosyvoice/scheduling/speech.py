@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from loguru import logger
+
 from engines.cosyvoice.config import SAMPLE_RATE_HZ
 from engines.cosyvoice.scheduling.request import SpeechRequest
 from engines.cosyvoice.scheduling.segment import Segment
@@ -25,6 +27,7 @@ class Speech:
         first_audio_s: when the first samples were delivered, put later by each time that the
             listener had to wait since.
         audio_s: seconds delivered.
+        log: writes lines that carry the request's id.
     """
 
     def __init__(self, request: SpeechRequest, arrived_s: float) -> None:
@@ -38,6 +41,7 @@ class Speech:
         self.cancelled = False
         self.first_audio_s: float | None = None
         self.audio_s = 0.0
+        self.log = logger.bind(request_id=request.request_id)
 
     @property
     def is_dry(self) -> bool:

@@ -4,15 +4,15 @@ import socket
 import pytest
 
 from commands import checks
-from commands.gpus import Gpu
 from commands.main import main
 from commands.models import ModelState
 from configs.app import AppConfig
 from configs.environment import PROJECT_ROOT
 from engines.errors import EngineLoadError
+from engines.gpus import GpuReading
 
 EMBEDDED = str(PROJECT_ROOT / "configs/embedded.yaml")
-GPU = Gpu("H100", 80 * 2**30, 70 * 2**30, "570.1")
+GPU = GpuReading("GPU-1", "H100", "570.1", 10 * 2**30, 80 * 2**30, 0.5)
 
 
 def config(**more):

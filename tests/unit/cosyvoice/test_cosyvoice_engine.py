@@ -123,6 +123,14 @@ async def test_who_leaves_stops_the_model(engine, voice):
     raise AssertionError("the speech goes on")
 
 
+def test_it_tells_how_long_a_request_waited_and_whose_it_was(engine, voice):
+    asked = request(voice, request_id="r-9")
+    engine.speak(asked)
+    assert 0 <= asked.turn.queue_wait_s < 60
+    wanted = engine._wanted(asked, [], voice, listener=None)
+    assert wanted.request_id == "r-9"
+
+
 def test_nothing_to_speak(engine, voice):
     with pytest.raises(NothingToSpeakError):
         engine.speak(request(voice, text="..."))

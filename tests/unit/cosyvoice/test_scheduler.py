@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from loguru import logger
 from model_files import write_model
 
 from configs.engines import CosyVoiceSettings
@@ -199,6 +200,22 @@ def test_endless_speech_is_tried_again_unless_it_was_heard(runtime, streamed):
     assert guarded.stats.retried == (0 if streamed else 1)
     assert bool(ear.chunks) is streamed
     assert guarded.stats.failed == 1
+
+
+def test_what_goes_wrong_is_logged_with_the_requests_id(runtime):
+    lines = []
+    sink = logger.add(lambda message: lines.append(message.record))
+    request = SpeechRequest(
+        [prompt(runtime, 6)], voice(runtime, 30), Ear(), streamed=False, seed=1, request_id="r-7"
+    )
+    try:
+        spoken(scheduler(runtime, SchedulerLimits(largest_hop=25)), request)
+    finally:
+        logger.remove(sink)
+    again, over = lines
+    assert again["message"].startswith("segment 0 is begun again: the language model")
+    assert over["message"].startswith("speech breaks off: the language model")
+    assert {line["extra"]["request_id"] for line in lines} == {"r-7"}
 
 
 def test_text_may_arrive_while_it_is_spoken(runtime):

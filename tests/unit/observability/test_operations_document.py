@@ -18,8 +18,10 @@ def declared():
         for node in ast.walk(ast.parse((PROJECT_ROOT / file).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in KINDS:
                 name = node.args[0]
-                plain = name.value if isinstance(name, ast.Constant) else name.values[0].value
-                yield plain + ("_total" if node.func.id == "Counter" else "")
+                if isinstance(name, ast.JoinedStr):
+                    yield name.values[0].value
+                else:
+                    yield name.value + ("_total" if node.func.id == "Counter" else "")
 
 
 def first_column(heading):
