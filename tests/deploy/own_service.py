@@ -47,12 +47,16 @@ class OwnService:
         ]
 
     def await_strength(self, timeout_s=240.0):
-        """Wait until every deployment has as many running replicas as its profile says."""
+        """Wait until every deployment has as many running replicas as its profile says.
+
+        Ray notices a dead one late, so their processes are counted, too.
+        """
 
         def is_full():
             status = serve.status().applications[self.application.name]
             return all(
                 status.deployments[wanted.name].replica_states.get("RUNNING", 0)
+                == len(self.replicas(wanted.name))
                 == wanted.num_replicas
                 for wanted in self.application.deployments
                 if isinstance(wanted.num_replicas, int)

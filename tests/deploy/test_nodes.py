@@ -9,6 +9,7 @@ from crowd import CUT, TTS, ask, crowd
 from loopback import wait_until
 from own_service import OwnService, events
 from ray import serve
+from ray._common.utils import reset_ray_address
 from ray._private.authentication.authentication_token_setup import enable_token_auth_by_default
 from ray.cluster_utils import Cluster
 
@@ -39,6 +40,7 @@ def nodes(temp_dir, empty_logs):
             serve.shutdown()
             ray.shutdown()
         cluster.shutdown()
+        reset_ray_address()
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +111,9 @@ def test_a_node_dies_under_load(nodes, service, client):
         nodes.add_node(num_cpus=1, node_ip_address="127.0.0.5")
         service.await_strength()
     lost = [answer for answer in answers if not answer.is_whole]
-    assert {answer.status for answer in lost} <= {CUT, 500}, lost
-    assert len(lost) <= 12, lost
+    assert {answer.status for answer in lost} <= {CUT, 500, 503}, lost
+    assert all(answer.is_whole for answer in answers[-12:])
+    assert len(lost) <= 30, lost
     raylets = sorted(map(raylet, nodes.worker_nodes))
     for deployment in SPREAD:
         wait_until(lambda name=deployment: sorted(nodes_of(service, name)) == raylets)

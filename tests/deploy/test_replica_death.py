@@ -8,6 +8,9 @@ from crowd import CUT, TTS, ask, crowd
 from loopback import wait_until
 from own_service import events, log_lines
 
+DELAY_S = 6
+"""Before each chunk: long enough to kill somebody meanwhile, on a slow machine, too."""
+
 
 @pytest.fixture(autouse=True)
 def full_strength(pairs):
@@ -24,7 +27,7 @@ def speak_in_background(pairs, num_chunks, stream):
     pool = ThreadPoolExecutor(1)
     client = httpx.Client(base_url=pairs.url, timeout=120)
     try:
-        return pool.submit(ask, client, chunks=num_chunks, delay_s=3, stream=stream)
+        return pool.submit(ask, client, chunks=num_chunks, delay_s=DELAY_S, stream=stream)
     finally:
         pool.shutdown(wait=False)
 
@@ -43,7 +46,7 @@ def test_an_engine_that_dies_before_the_first_audio(pairs, stream):
     assert answer.result(120).is_whole
     assert len(begun(before)) == 2
     assert begun(before)[1] != first
-    assert len(log_lines("tries again")) == tries_before + 1
+    wait_until(lambda: len(log_lines("tries again")) == tries_before + 1)
 
 
 def test_an_engine_that_dies_in_the_middle_of_a_whole_speech(pairs):
@@ -63,7 +66,7 @@ def test_an_audio_processor_that_dies_before_the_first_audio(pairs, stream):
     wait_until(lambda: len(begun(before)) == 6)
     pairs.replicas("AudioProcessor")[0].kill()
     assert all(answer.result(120).is_whole for answer in answers)
-    assert len(log_lines("tries again")) > tries_before
+    wait_until(lambda: len(log_lines("tries again")) > tries_before)
 
 
 def test_a_stream_that_was_heard_is_cut(client, pairs):
@@ -89,7 +92,7 @@ def test_under_load_a_replica_dies(pairs, client, deployment):
     lost = [answer for answer in answers if not answer.is_whole]
     assert all(answer.status == CUT and answer.heard for answer in lost), lost
     assert len(lost) <= 6, "only what was under way"
-    assert max(answer.took_s for answer in answers) < 60
+    assert max(answer.took_s for answer in answers) < 100
     assert ask(client, chunks=2, delay_s=0, stream=True).is_whole
 
 
@@ -104,5 +107,5 @@ def test_under_load_an_ingress_dies(pairs, client):
     lost = [answer for answer in answers if not answer.is_whole]
     assert {answer.status for answer in lost} <= {CUT, 500}, lost
     assert len(lost) <= 6, "only what was under way"
-    assert max(answer.took_s for answer in answers) < 60
+    assert max(answer.took_s for answer in answers) < 100
     assert ask(client, chunks=2, delay_s=0, stream=True).is_whole
