@@ -1,15 +1,18 @@
 """A real Ray Serve on loopback, with ports and a temporary folder of its own."""
 
 import shutil
+import socket
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
-from loopback import EVENTS, KEYS, PROFILES, free_port
+from loopback import EVENTS, KEYS, NOTICED_S, PROFILES, bearer, free_port
 
 from access.key_file import KeyFile
-from access.keys import Scope
+from access.keys import KeyLimits, Scope
 from configs.environment import Environment
 from serve_app.local_service import deploy, local_ray
 from serve_app.profile import load_profile
@@ -82,6 +85,45 @@ def guarded(cluster, admin):
     """A client, without a key, of the service that asks for keys."""
     with httpx.Client(base_url=cluster.use("guarded.yaml"), timeout=60) as client:
         yield client
+
+
+@pytest.fixture
+def client(guarded, admin):
+    """With a key: what a guest may try is more than what a stranger may."""
+    guarded.headers.update(bearer(admin))
+    return guarded
+
+
+@pytest.fixture
+def raw(client):
+    """Open connections to the service's port that say what no client would."""
+    with ExitStack() as stack:
+
+        def open_():
+            place = (client.base_url.host, client.base_url.port)
+            return stack.enter_context(socket.create_connection(place, timeout=60))
+
+        yield open_
+
+
+@pytest.fixture(scope="module")
+def secrets(admin, request):
+    """The keys that the module's ``KEY_TERMS`` name, with their scope and limits."""
+    keys = KeyFile(KEYS)
+    made = {
+        name: keys.add(name, [scope], KeyLimits(**limits))
+        for name, (scope, limits) in request.module.KEY_TERMS.items()
+    }
+    time.sleep(NOTICED_S)
+    yield made
+    for name in made:
+        keys.revoke(name)
+
+
+@pytest.fixture
+def key(secrets):
+    """The header of one of them, as a function of its name."""
+    return lambda name: bearer(secrets[name])
 
 
 @pytest.fixture

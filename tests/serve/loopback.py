@@ -17,6 +17,9 @@ FOLDER = PROJECT_ROOT / "tests/serve/references"
 KEYS = PROJECT_ROOT / "logs/tests/keys/keys.json"
 """The key file of ``guarded.yaml``."""
 
+NOTICED_S = 1.2
+"""Replicas look at the key file before a request, if they did not within the last second."""
+
 
 PORTS = range(21_000, 29_000)
 """Neither the kernel (from 32768 on) nor Ray (10002 to 19999, 30000 and up) gives these out, so one
@@ -77,3 +80,23 @@ def ffmpeg_children():
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def bearer(secret):
+    """The header with which a key is sent."""
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def head_of(answer):
+    return answer.split(b"\r\n", 1)[0]
+
+
+def receive_all(connection):
+    """All that comes until the service hangs up."""
+    answer = b""
+    try:
+        while data := connection.recv(65_536):
+            answer += data
+    except ConnectionResetError:
+        pass
+    return answer

@@ -4,18 +4,18 @@ import json
 import time
 
 import pytest
-from loopback import KEYS
+from loopback import KEYS, NOTICED_S, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from access.key_file import KeyFile
 from access.keys import Scope
+from access.ledger import LEASE_S
 
 AGENT, BISTREAM = "/v1/stream/tts", "/inference_zero_shot_bistream"
 SYNTHESIZE = {"type": "synthesize", "text": "chunks=1"}
 TIMEOUT_S = 60
-NOTICED_S = 1.2
-"""Replicas look at the key file before a request, if they did not within the last second."""
+KEY_TERMS = {"speak": (Scope.SPEAK, {}), "voices": (Scope.VOICES, {})}
 
 
 @pytest.fixture
@@ -114,3 +114,46 @@ def test_an_open_two_way_stream_is_closed_when_its_key_is_revoked(
     socket.send(json.dumps({"tts_text": "One sentence. And another."}))
     (event,), code = events_of(socket)
     assert (event["code"], code) == ("invalid_api_key", 1008)
+
+
+def socket_address(cluster):
+    return cluster.url.replace("http", "ws") + "/v1/stream/tts"
+
+
+@pytest.mark.parametrize("headers", [{}, {"xi-api-key": "tts_wrong"}])
+def test_a_websocket_needs_a_key(guarded, cluster, headers):
+    with pytest.raises(InvalidStatus) as caught:
+        connect(socket_address(cluster), additional_headers=headers, open_timeout=60)
+    assert caught.value.response.status_code == 401
+    assert json.loads(caught.value.response.body)["type"] == "error"
+
+
+def test_a_websocket_needs_the_scope_speak(guarded, cluster, key):
+    with pytest.raises(InvalidStatus) as caught:
+        connect(socket_address(cluster), additional_headers=key("voices"), open_timeout=60)
+    assert caught.value.response.status_code == 403
+
+
+def test_websockets_of_one_key_are_counted_over_all_replicas(guarded, cluster, key):
+    def open_():
+        return connect(socket_address(cluster), additional_headers=key("speak"), open_timeout=60)
+
+    def refused():
+        with pytest.raises(InvalidStatus) as caught:
+            open_().close()
+        return caught.value.response
+
+    with open_() as one, open_():
+        for _ in range(4):
+            assert refused().status_code == 429
+        one.send('{"type": "ping"}')
+        assert json.loads(one.recv(timeout=60))["type"] == "pong"
+    wait_until(lambda: opens(open_), LEASE_S / 2)
+
+
+def opens(open_):
+    try:
+        open_().close()
+    except InvalidStatus:
+        return False
+    return True

@@ -1,32 +1,17 @@
 """The page of a service that asks for keys: what it really refuses, and how one goes on."""
 
-import time
-
 import pytest
-from loopback import KEYS, suspended_accounts
+from loopback import suspended_accounts
 from playwright.sync_api import expect
 from test_page_refuses import TTS, speak, told
 
-from access.key_file import KeyFile
-from access.keys import KeyLimits, Scope
+from access.keys import Scope
 
-NOTICED_S = 1.2
-"""Replicas look at the key file before a request, if they did not within the last second."""
-TERMS = {
-    "page-voices": (Scope.VOICES, KeyLimits()),
-    "page-minute": (Scope.SPEAK, KeyLimits(requests_per_minute=2)),
-    "page-counted": (Scope.SPEAK, KeyLimits(requests_per_minute=1_000)),
+KEY_TERMS = {
+    "page-voices": (Scope.VOICES, {}),
+    "page-minute": (Scope.SPEAK, {"requests_per_minute": 2}),
+    "page-counted": (Scope.SPEAK, {"requests_per_minute": 1_000}),
 }
-
-
-@pytest.fixture(scope="module")
-def keys(admin):
-    file = KeyFile(KEYS)
-    made = {name: file.add(name, [scope], limits) for name, (scope, limits) in TERMS.items()}
-    time.sleep(NOTICED_S)
-    yield made
-    for name in made:
-        file.revoke(name)
 
 
 @pytest.fixture
@@ -79,21 +64,21 @@ def test_a_wrong_key_is_asked_for_again(with_key):
     expect(page.locator("#key-dialog")).to_be_visible()
 
 
-def test_a_key_that_may_not_speak(with_key, keys):
-    page = with_key(keys["page-voices"])
+def test_a_key_that_may_not_speak(with_key, secrets):
+    page = with_key(secrets["page-voices"])
     speak(page, "chunks=1")
     told(page, "does not allow this: use another one", "scope speak")
 
 
-def test_a_key_that_has_spoken_enough(with_key, keys):
-    page = with_key(keys["page-minute"])
+def test_a_key_that_has_spoken_enough(with_key, secrets):
+    page = with_key(secrets["page-minute"])
     for _ in range(3):
         spoken(page)
     told(page, "your limit is reached: try again in", "2 requests per minute")
 
 
-def test_a_service_that_cannot_tell_what_a_key_has_used(with_key, keys):
-    page = with_key(keys["page-counted"])
+def test_a_service_that_cannot_tell_what_a_key_has_used(with_key, secrets):
+    page = with_key(secrets["page-counted"])
     with suspended_accounts():
         speak(page, "chunks=1")
         told(page, "not available right now: try again in 2 s", "cannot be checked")
