@@ -7,11 +7,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from serve_app.errors import (
-    InvalidFieldError,
-    UnreadableBodyError,
-    UnsupportedContentTypeError,
-)
+from configs.invalid_field import InvalidFieldError
+from serve_app.errors import UnreadableBodyError, UnsupportedContentTypeError
 
 Body = TypeVar("Body", bound=BaseModel)
 

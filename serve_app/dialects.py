@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
-from serve_app.errors import Failure, InvalidFieldError, failure_of
+from configs.invalid_field import InvalidFieldError
+from serve_app.errors import Failure, failure_of
 from serve_app.timestamps import utc_now
-from voices.errors import InvalidVoiceError
 
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -88,7 +88,7 @@ class Dialect:
 
     def failure_of(self, error: Exception) -> Failure:
         """Look ``error`` up and name its field as this family's clients know it."""
-        if isinstance(error, InvalidFieldError | InvalidVoiceError):
+        if isinstance(error, InvalidFieldError):
             return failure_of(InvalidFieldError(self._name(error.field), *error.args[1:]))
         failure = failure_of(error)
         return replace(failure, field=failure.field and self._name(failure.field))

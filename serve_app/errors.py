@@ -14,39 +14,18 @@ from audio.errors import (
     ReferenceTooLargeError,
     UndecodableReferenceError,
 )
+from configs.invalid_field import InvalidFieldError
 from deployments.errors import OverloadedError, UnavailableError
 from engines.errors import NothingToSpeakError, UnsupportedLanguageError, UnsupportedModeError
 from voices.errors import (
     BuiltinVoiceError,
     DuplicateVoiceError,
     ForbiddenPathError,
-    InvalidVoiceError,
     NotYourVoiceError,
     TooManyVoicesError,
     UnknownVoiceError,
     VoiceStoreError,
 )
-
-
-class InvalidFieldError(ValueError):
-    """A field of the request is missing, unknown, or holds what it may not."""
-
-    def __init__(self, name: str, problem: str, allowed: str) -> None:
-        super().__init__(name, problem, allowed)
-
-    def __str__(self) -> str:
-        name, problem, allowed = self.args
-        return f"{name}: {problem}; allowed: {allowed}"
-
-    @property
-    def field(self) -> str:
-        """The field's name."""
-        return str(self.args[0])
-
-    @property
-    def allowed(self) -> str:
-        """What the field may hold."""
-        return str(self.args[2])
 
 
 class UnknownReferenceError(UnknownVoiceError):
@@ -170,7 +149,6 @@ class _Row:
 _TABLE: dict[type[Exception], _Row] = {
     ForbiddenHeaderError: _Row(400, "forbidden_header"),
     InvalidFieldError: _Row(400, "invalid_field"),
-    InvalidVoiceError: _Row(400, "invalid_field"),
     UnreadableBodyError: _Row(400, "unreadable_body"),
     ForbiddenPathError: _Row(400, "forbidden_path", "reference_audio"),
     MissingKeyError: _Row(401, "missing_api_key"),
@@ -222,6 +200,6 @@ def failure_of(error: Exception) -> Failure:
         headers["Retry-After"] = _RETRY_UNAVAILABLE_S
     elif row.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, InvalidFieldError | InvalidVoiceError):
+    if isinstance(error, InvalidFieldError):
         return Failure(row.status, row.code, str(error), error.field, error.allowed)
     return Failure(row.status, row.code, str(error), row.field, headers=headers)

@@ -12,6 +12,7 @@ from ray.serve.grpc_util import RayServegRPCContext
 from access.keys import Scope
 from audio.formats import AudioFormat
 from audio.wav import wav_file
+from configs.invalid_field import InvalidFieldError
 from engines.protocol import Mode
 from serve_app.bodies import (
     CrossLingualBody,
@@ -24,7 +25,7 @@ from serve_app.bodies import (
 from serve_app.body_reader import first_problem
 from serve_app.caller import Caller
 from serve_app.desk import SpeechDesk
-from serve_app.errors import CLIENT_ERRORS, Failure, InvalidFieldError, failure_of
+from serve_app.errors import CLIENT_ERRORS, Failure, failure_of
 from serve_app.orders import COSYVOICE, SpeechOrder
 from serve_app.protos.cosyvoice_pb2 import Request, Response
 from serve_app.request_headers import TRACEPARENT

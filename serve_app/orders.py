@@ -6,11 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from audio.formats import AudioFormat
+from configs.invalid_field import InvalidFieldError
 from deployments.messages import StoredVoice
 from engines.protocol import Mode, Priority, SynthesisRequest
 from serve_app.caller import ANONYMOUS, Caller
 from serve_app.engine_choice import COSYVOICE, MMS, EngineChoice, TextLanguage
-from serve_app.errors import InvalidFieldError, TextTooLongError
+from serve_app.errors import TextTooLongError
 from serve_app.references import ReferenceResolver, ResolvedReference
 from voices.errors import UnknownVoiceError
 

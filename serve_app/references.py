@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from configs.invalid_field import InvalidFieldError
 from deployments.messages import StoredVoice
-from serve_app.errors import InvalidFieldError, UnknownReferenceError
+from serve_app.errors import UnknownReferenceError
 from voices.catalogue import BUILTIN_FOLDER
 from voices.reference_folder import ReferenceFolder
 from voices.registry import VoiceRegistry

@@ -11,6 +11,7 @@ from ray.serve.handle import DeploymentHandle
 
 from audio.quality import ClipReport
 from configs.app import Voices
+from configs.invalid_field import InvalidFieldError
 from deployments.calls import no_replica_is_refusal
 from deployments.messages import Refused
 from engines.languages import normalize_language
@@ -18,7 +19,6 @@ from serve_app.caller import Caller
 from voices.errors import (
     BuiltinVoiceError,
     DuplicateVoiceError,
-    InvalidVoiceError,
     NotYourVoiceError,
     VoiceStoreError,
 )
@@ -97,7 +97,7 @@ class VoiceDesk:
         """Measure and store a voice, owned by ``caller``.
 
         Raises:
-            InvalidVoiceError: the name or another field holds what it may not.
+            InvalidFieldError: the name or another field holds what it may not.
             DuplicateVoiceError: another voice has the name.
             TooManyVoicesError: the caller has as many voices as are allowed.
             ReferenceTooLargeError, ReferenceDurationError, UndecodableReferenceError: the clip
@@ -129,7 +129,7 @@ class VoiceDesk:
 
         Raises:
             UnknownVoiceError, NotYourVoiceError, BuiltinVoiceError: not this voice.
-            InvalidVoiceError, DuplicateVoiceError: not this name.
+            InvalidFieldError, DuplicateVoiceError: not this name.
         """
         voice = await self._own(name_or_id, caller)
         check_name(name)
@@ -165,14 +165,14 @@ class VoiceDesk:
     def _check_fields(self, new: NewVoice) -> None:
         check_name(new.name)
         if new.language and not _LANGUAGE.fullmatch(new.language):
-            raise InvalidVoiceError("language", "is not a language code", "a code such as en or ms")
+            raise InvalidFieldError("language", "is not a language code", "a code such as en or ms")
         limits = self._limits
         for field, value, most in (
             ("transcript", new.transcript, limits.max_transcript_characters),
             ("consent", new.consent, limits.max_consent_characters),
         ):
             if value and len(value) > most:
-                raise InvalidVoiceError(
+                raise InvalidFieldError(
                     field, f"has {len(value)} characters", f"at most {most} characters"
                 )
 

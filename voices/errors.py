@@ -31,27 +31,6 @@ class BrokenVoiceError(RuntimeError):
     """A voice's folder is not as it should be; the message names the file and the fault."""
 
 
-class InvalidVoiceError(ValueError):
-    """A field of a voice that shall be registered or renamed holds what it may not."""
-
-    def __init__(self, field: str, problem: str, allowed: str) -> None:
-        super().__init__(field, problem, allowed)
-
-    def __str__(self) -> str:
-        field, problem, allowed = self.args
-        return f"{field}: {problem}; allowed: {allowed}"
-
-    @property
-    def field(self) -> str:
-        """The field: ``name``, ``transcript``, ``language`` or ``consent``."""
-        return str(self.args[0])
-
-    @property
-    def allowed(self) -> str:
-        """What the field may hold."""
-        return str(self.args[2])
-
-
 class DuplicateVoiceError(ValueError):
     """Another voice has this name, in whatever case."""
 

@@ -86,7 +86,7 @@ class VoiceStore:
         """Store a new voice.
 
         Raises:
-            InvalidVoiceError: a voice may not be called so.
+            InvalidFieldError: a voice may not be called so.
             DuplicateVoiceError: another voice has the name.
             TooManyVoicesError: the owner has as many voices as are allowed.
         """
@@ -109,7 +109,7 @@ class VoiceStore:
         """Give a voice another name.
 
         Raises:
-            InvalidVoiceError, DuplicateVoiceError: as ``register``.
+            InvalidFieldError, DuplicateVoiceError: as ``register``.
             UnknownVoiceError: there is no such voice, or it was deleted meanwhile.
         """
         check_name(name)

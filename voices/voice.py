@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from voices.errors import InvalidVoiceError
+from configs.invalid_field import InvalidFieldError
 
 ID_PREFIX = "voice_"
 ALLOWED_NAME = (
@@ -75,10 +75,10 @@ def check_name(name: str) -> str:
     """Return ``name`` if a voice may be called so: safe in headers, log lines and file names.
 
     Raises:
-        InvalidVoiceError: it may not.
+        InvalidFieldError: it may not.
     """
     if not _NAME.fullmatch(name) or name.lower().startswith(ID_PREFIX):
-        raise InvalidVoiceError("name", "is not a name for a voice", ALLOWED_NAME)
+        raise InvalidFieldError("name", "is not a name for a voice", ALLOWED_NAME)
     return name
 
 

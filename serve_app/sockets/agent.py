@@ -7,10 +7,11 @@ from starlette.websockets import WebSocket
 
 from access.keys import Scope
 from configs.app import Http
+from configs.invalid_field import InvalidFieldError
 from serve_app.caller import caller_now
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import AGENT
-from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, InvalidKeyError
+from serve_app.errors import CLIENT_ERRORS, InvalidKeyError
 from serve_app.references import decode_base64
 from serve_app.request_headers import request_id_of, traceparent_of
 from serve_app.sockets.agent_messages import (

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from configs.invalid_field import InvalidFieldError
 from engines.languages import normalize_language
 from serve_app.body_reader import PROBLEMS
 from serve_app.client_bodies import ClientBody, Speed
-from serve_app.errors import InvalidFieldError, UnreadableBodyError
+from serve_app.errors import UnreadableBodyError
 
 
 class _Message(ClientBody):

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from audio.formats import AudioFormat
+from configs.invalid_field import InvalidFieldError
 from engines.language_detection import detect_language
 from serve_app.caller import Caller
 from serve_app.client_bodies import AgentSpeechBody
-from serve_app.errors import InvalidFieldError
 from serve_app.orders import SpeechOrder
 from serve_app.sockets.agent_messages import Synthesize
 from serve_app.sockets.sentences import SentenceGatherer

@@ -8,11 +8,12 @@ from starlette.websockets import WebSocket
 
 from audio.formats import AudioFormat
 from configs.app import Http
+from configs.invalid_field import InvalidFieldError
 from engines.protocol import Mode
 from serve_app.caller import caller_now
 from serve_app.desk import SpeechDesk
 from serve_app.dialects import UPSTREAM
-from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, UnreadableBodyError
+from serve_app.errors import CLIENT_ERRORS, UnreadableBodyError
 from serve_app.orders import COSYVOICE, SpeechOrder
 from serve_app.request_headers import request_id_of, traceparent_of
 from serve_app.sockets.connections import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, frames

@@ -12,13 +12,13 @@ from loopback import wait_until
 from ray import serve
 
 from configs.app import Voices
+from configs.invalid_field import InvalidFieldError
 from serve_app.caller import ANONYMOUS, Caller
 from serve_app.voice_desk import NewVoice, VoiceDesk
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.errors import (
     BuiltinVoiceError,
     DuplicateVoiceError,
-    InvalidVoiceError,
     NotYourVoiceError,
     UnknownVoiceError,
 )
@@ -191,6 +191,6 @@ async def test_a_check_keeps_nothing(desk, settings):
     ],
 )
 async def test_what_a_voice_may_not_be(desk, fields, field):
-    with pytest.raises(InvalidVoiceError) as caught:
+    with pytest.raises(InvalidFieldError) as caught:
         await desk.register(NewVoice(audio=CLIP, **fields), ANN)
     assert caught.value.field == field

@@ -3,9 +3,9 @@ import json
 import pytest
 from starlette.requests import HTTPConnection
 
+from configs.invalid_field import InvalidFieldError
 from deployments.errors import OverloadedError
 from serve_app.dialects import answer_error, dialect_of
-from serve_app.errors import InvalidFieldError
 from voices.errors import ForbiddenPathError
 
 WRONG = InvalidFieldError("speed", "is too large", "0.5 to 2")

@@ -3,11 +3,12 @@ import pickle
 import pytest
 
 from audio import errors as audio_errors
+from configs.invalid_field import InvalidFieldError
 from deployments import errors as deployment_errors
 from deployments.messages import REFUSALS
 from engines import errors as engine_errors
 from serve_app.dialects import OWN
-from serve_app.errors import CLIENT_ERRORS, InvalidFieldError, failure_of
+from serve_app.errors import CLIENT_ERRORS, failure_of
 from voices import errors as voice_errors
 
 EXAMPLES = [

@@ -1,11 +1,12 @@
 import pytest
 
 from audio.formats import AudioFormat
+from configs.invalid_field import InvalidFieldError
 from configs.voice_aliases import VOICE_ALIASES
 from engines.protocol import Mode, Priority
 from serve_app.caller import Caller
 from serve_app.engine_choice import EngineChoice
-from serve_app.errors import InvalidFieldError, TextTooLongError
+from serve_app.errors import TextTooLongError
 from serve_app.orders import COSYVOICE, MMS, OrderTaker, SpeechOrder
 from serve_app.references import ReferenceResolver
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue

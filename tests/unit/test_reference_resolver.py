@@ -2,7 +2,8 @@ import base64
 
 import pytest
 
-from serve_app.errors import InvalidFieldError, UnknownReferenceError
+from configs.invalid_field import InvalidFieldError
+from serve_app.errors import UnknownReferenceError
 from serve_app.references import ReferenceResolver
 from voices.catalogue import BUILTIN_FOLDER, VoiceCatalogue
 from voices.errors import ForbiddenPathError, UnknownVoiceError

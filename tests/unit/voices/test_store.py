@@ -4,9 +4,9 @@ import pytest
 from conftest import CLIP, draft
 
 from configs.app import Voices
+from configs.invalid_field import InvalidFieldError
 from voices.errors import (
     DuplicateVoiceError,
-    InvalidVoiceError,
     TooManyVoicesError,
     UnknownVoiceError,
     VoiceStoreError,
@@ -158,7 +158,7 @@ def test_the_limit_holds_for_two_who_come_at_once(store, other, monkeypatch):
 )  # fmt: skip
 def test_a_name_is_safe_in_headers_logs_and_file_names(tmp_path, name):
     store = VoiceStore.open(Voices(store=str(tmp_path)))
-    with pytest.raises(InvalidVoiceError, match="Latin letters"):
+    with pytest.raises(InvalidFieldError, match="Latin letters"):
         store.register(draft(name))
     assert names(store) == []
 
