@@ -5,7 +5,7 @@ import shutil
 import httpx
 import numpy as np
 import pytest
-from loopback import EVENTS
+from loopback import EVENTS, wait_until
 from model_files import write_model
 
 from engines.cosyvoice.config import Version
@@ -85,3 +85,20 @@ def test_it_names_the_languages_that_it_was_made_for(service):
     languages = set(service.get("/model/info").json()["languages"])
     assert languages >= {"zh", "yue", "en", "ja", "ko"}
     assert ("de" in languages) == service.base_url.path.startswith("/v3")
+
+
+def test_what_the_engine_counts_and_how_long_requests_waited_is_exported(models):
+    """Totals come as counters with each health check, every ten seconds."""
+    wanted = (
+        "# TYPE tts_engine_finished_total counter",
+        "# TYPE tts_engine_audio_seconds_total counter",
+        "# TYPE tts_queue_wait_seconds histogram",
+    )
+    with httpx.Client(base_url=models, timeout=120) as client:
+        assert client.post(f"{FAMILY}/tts", json=TEXT).status_code == 200
+
+        def page():
+            text = client.get("/api/metrics").text
+            return text if all(line in text for line in wanted) else None
+
+        assert "tts_queue_wait_seconds_bucket{" in wait_until(page)
