@@ -83,6 +83,15 @@ class Canary:
         self._asked.set()
         return self._known()
 
+    def publish(self) -> None:
+        """Export again what is known: Ray forgets a gauge that nobody sets, and a busy engine needs
+        no sentence that would.
+
+        A canary that only speaks when asked says nothing: what it knows may be old by intention.
+        """
+        if self._settings.background:
+            self._metrics.readiness(ready=not self._known())
+
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Keep what is known fresh as long as the block runs."""

@@ -90,6 +90,7 @@ class Ingress:
     def check_health(self) -> None:
         """Called by Ray again and again: an event loop that is stuck does not answer."""
         self._process.publish()
+        self._canary.publish()
 
     def __del__(self) -> None:
         """Hand over the last spans; Ray calls this when the replica shuts down."""

@@ -246,6 +246,29 @@ async def test_what_was_found_grows_stale(at_work, desk, clock):
         assert "does not come" in canary.problems()["mms"]
 
 
+async def test_what_is_known_is_exported_without_a_sentence(at_work, desk, metrics, clock, lately):
+    async with at_work() as canary:
+        for _ in range(5):
+            for engine in TEXTS:
+                lately.note(engine, SPOKEN)
+            await clock.pass_(0.5 * INTERVAL_S)
+        metrics.seen.clear()
+        canary.publish()
+        assert metrics.seen == [True]
+        clock.now_s += 4 * INTERVAL_S
+        canary.publish()
+    assert metrics.seen == [True, False]
+    assert len(desk.texts) == len(TEXTS)
+
+
+async def test_a_canary_that_waits_to_be_asked_exports_nothing_by_itself(
+    desk, metrics, clock, lately
+):
+    settings = Readiness(interval_s=INTERVAL_S, background=False)
+    Canary(desk, TEXTS, settings, metrics, lately, clock, clock.sleep).publish()
+    assert not metrics.seen
+
+
 async def test_a_round_that_breaks_is_not_the_last(at_work, desk, metrics, clock):
     metrics.breaks = True
     async with at_work():
