@@ -16,17 +16,20 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 8.0
+"""Prometheus waits for ten. Ray's page grows with every replica that it has ever seen, to many
+megabytes in clusters that scale up and down.
+"""
 _RAY_PREFIX = "ray_"
 _OURS = "ray_tts_"
 _SERVE = (
     "ray_serve_deployment_queued_queries",
     "ray_serve_deployment_replica_healthy",
     "ray_serve_deployment_replica_starts",
-    "ray_serve_deployment_processing_latency_ms",
     "ray_serve_replica_processing_queries",
 )
 """Of Serve's own metrics, those that tell of queues, restarts and replicas."""
+_APPLICATION = re.compile(r'[{,]application="([^"]*)"')
 _LINE = re.compile(rf"(?:# (?:HELP|TYPE) )?(?:{_OURS}|{'|'.join(_SERVE)})")
 _KEPT_SERVE_LABELS = frozenset({"application", "deployment", "replica", "NodeAddress", "le"})
 _DROPPED = frozenset(
@@ -56,7 +59,7 @@ def merge(pages: Iterable[NodePage], application: str) -> bytes:
     families: dict[str, Metric] = {}
     up = GaugeMetricFamily("tts_metrics_node_up", "1 if the node's metrics came.", labels=["node"])
     for page in pages:
-        found = _parse(page)
+        found = _parse(page, application)
         up.add_metric([page.node], float(found is not None))
         for family in found or ():
             _add(families, family, application)
@@ -73,19 +76,25 @@ class _Families(Collector):
         return iter(self._families)
 
 
-def _parse(page: NodePage) -> list[Metric] | None:
+def _parse(page: NodePage, application: str) -> list[Metric] | None:
     """The metrics on a page; None where there is no page, or something else than metrics."""
     if page.text is None:
         return None
     try:
-        return list(text_string_to_metric_families(_ours(page.text)))
+        return list(text_string_to_metric_families(_ours(page.text, application)))
     except ValueError:
         return None
 
 
-def _ours(text: str) -> str:
-    """The lines that may be ours: parsing all of a node's page would take a second."""
-    return "\n".join(line for line in text.splitlines() if _LINE.match(line)) + "\n"
+def _ours(text: str, application: str) -> str:
+    """The lines that may be ours: parsing all of a node's page would take seconds."""
+    lines = (line for line in text.splitlines() if _LINE.match(line))
+    return "\n".join(line for line in lines if not _is_of_another(line, application)) + "\n"
+
+
+def _is_of_another(line: str, application: str) -> bool:
+    found = _APPLICATION.search(line)
+    return found is not None and found[1] != application
 
 
 def _add(families: dict[str, Metric], family: Metric, application: str) -> None:

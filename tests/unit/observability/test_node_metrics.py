@@ -41,6 +41,19 @@ def test_ours_are_picked_out_and_freed_of_labels_that_nobody_needs():
     assert "other" not in text
 
 
+def test_a_page_full_of_other_applications_is_read_as_far_as_needed(monkeypatch):
+    parsed = []
+
+    def parse(text):
+        parsed.append(text)
+        return text_string_to_metric_families(text)
+
+    monkeypatch.setattr("deployments.node_metrics.text_string_to_metric_families", parse)
+    _, families = read(NodePage("10.0.0.1", PAGE))
+    assert families["tts_requests"]
+    assert not any("other" in text for text in parsed)
+
+
 def test_histograms_and_serves_own_come_through():
     _, families = read(NodePage("10.0.0.1", PAGE))
     buckets = {
