@@ -125,13 +125,14 @@ def test_a_cloning_request_follows_the_pitch_and_says_that_this_is_all(
     fields = {"text": SENTENCE + " " + HELLO}
     if endpoint == "zero_shot":
         fields["reference_text"] = "A buzz."
-    response = embedded.post(
-        f"/v1/model/cosyvoice/{endpoint}", data=fields, files={"reference_audio": ("a.wav", clip)}
-    )
-    assert response.headers["x-tts-voice-match"] == "pitch"
-    assert response.headers["x-tts-voice"] == "reference"
-    samples = np.array(decode(response.content))
-    assert median_pitch_hz(samples, 24_000) == pytest.approx(220, rel=0.15)
+    pitches = []
+    for _ in range(3):  # the voice draws anew each time, and a take may be measured an octave off
+        files = {"reference_audio": ("a.wav", clip)}
+        response = embedded.post(f"/v1/model/cosyvoice/{endpoint}", data=fields, files=files)
+        assert response.headers["x-tts-voice-match"] == "pitch"
+        assert response.headers["x-tts-voice"] == "reference"
+        pitches.append(median_pitch_hz(np.array(decode(response.content)), 24_000))
+    assert np.median(pitches) == pytest.approx(220, rel=0.15), pitches
 
 
 def test_a_mode_that_the_engine_cannot_do_is_refused(embedded):
