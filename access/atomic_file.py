@@ -21,7 +21,7 @@ def write_atomically(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too, shall leave nothing half-written
         with suppress(FileNotFoundError):
             Path(name).unlink()
         raise

@@ -43,6 +43,6 @@ def logged_failure(request_id: str, what: str) -> Iterator[None]:
     """Write a line if the block fails; Ray's own log has the stack, without the request's id."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # whatever broke is told with its request, and raised on
         logger.bind(request_id=request_id).error("{} failed: {}", what, type(error).__name__)
         raise

@@ -1,6 +1,7 @@
 """Ears and mouths for all tests: making clips, decoding answers, recognising words."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from audio.ffmpeg import find_ffmpeg
 
 RATE_HZ = 24_000
+_NO_NETWORK = ["unshare", "--map-root-user", "--net", "--"]
+"""A network namespace of its own has a loopback device, which is down, and no route anywhere."""
 
 
 def pytest_collection_modifyitems(items):
@@ -103,6 +106,16 @@ def assert_is_speech():
         assert gaps.max() * 0.02 < 1.0, "a second of silence"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def without_network():
+    """What to put before a command so that it runs without a network."""
+    if shutil.which("unshare") is None:
+        pytest.skip("unshare is not installed")
+    if subprocess.run([*_NO_NETWORK, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets us make no network namespace")
+    return _NO_NETWORK
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import httpx
 import psutil
 import pytest
 from crowd import CHUNK_BYTES, TTS
-from loopback import free_port, wait_until
+from loopback import free_port, press_ctrl_c, wait_until
 from own_service import LOGS, PROFILES, events
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -49,15 +48,6 @@ def haproxy_variables(folder):
     }
 
 
-def end(process):
-    """Press Ctrl-C; end by force what of its family is left after two minutes."""
-    family = [*process.children(recursive=True), process]
-    os.killpg(process.pid, signal.SIGINT)
-    _, alive = psutil.wait_procs(family, timeout=120)
-    for left in alive:
-        left.kill()
-
-
 @pytest.fixture(scope="module")
 def url(temp_dir, key):
     """``python -m serve_app`` in HAProxy mode, which Ray reads when it is imported."""
@@ -79,7 +69,7 @@ def url(temp_dir, key):
         assert any("haproxy" in child.name() for child in process.children(recursive=True))
         yield url
     finally:
-        end(process)
+        press_ctrl_c(process)
 
 
 def is_up(url):

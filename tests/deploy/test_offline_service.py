@@ -1,18 +1,14 @@
 """The installed service with the network cut: it starts and speaks."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from loopback import free_port
 
 from configs.environment import PROJECT_ROOT
 
-ALONE = ["unshare", "--map-root-user", "--net", "--"]
-"""A network namespace of its own has a loopback device, which is down, and no route anywhere."""
 SCRIPT = Path(__file__).parent / "speak_alone.py"
 
 
@@ -26,16 +22,12 @@ def command():
     return [sys.executable, "-m", "serve_app", "configs/embedded.yaml"]
 
 
-def test_the_service_starts_and_speaks(tmp_path, decode, assert_is_speech):
-    if shutil.which("unshare") is None:
-        pytest.skip("unshare is not installed")
-    if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets us make no network namespace")
+def test_the_service_starts_and_speaks(without_network, tmp_path, decode, assert_is_speech):
     file = tmp_path / "spoken.wav"
     environment = os.environ | {"PORT": str(free_port()), "GRPC_PORT": str(free_port())}
     done = subprocess.run(
-        [*ALONE, sys.executable, SCRIPT, file, *command()], cwd=PROJECT_ROOT, env=environment,
-        text=True, capture_output=True, check=False, timeout=500,
+        [*without_network, sys.executable, SCRIPT, file, *command()], cwd=PROJECT_ROOT,
+        env=environment, text=True, capture_output=True, check=False, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
     assert_is_speech(decode(file.read_bytes()), min_s=0.8, max_s=5.0)

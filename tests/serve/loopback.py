@@ -1,6 +1,8 @@
 """What the serve tests share besides fixtures."""
 
+import os
 import random
+import signal
 import socket
 import time
 from contextlib import contextmanager
@@ -68,6 +70,16 @@ def suspended_accounts():
         yield
     finally:
         replica.resume()
+
+
+def press_ctrl_c(process):
+    """Press Ctrl-C for a process of ours; return what of its family is left two minutes later."""
+    family = [*process.children(recursive=True), process]
+    os.killpg(process.pid, signal.SIGINT)
+    _, alive = psutil.wait_procs(family, timeout=120)
+    for left in alive:
+        left.kill()
+    return alive
 
 
 def ffmpeg_children():

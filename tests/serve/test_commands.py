@@ -4,7 +4,6 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ import httpx
 import psutil
 import pytest
 import yaml
-from loopback import PROFILES, free_port, wait_until
+from loopback import PROFILES, free_port, press_ctrl_c, wait_until
 
 from configs.environment import PROJECT_ROOT
 from serve_app.local_service import DOOR, PROXY_CALLBACK
@@ -22,16 +21,6 @@ from serve_app.local_service import DOOR, PROXY_CALLBACK
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```bash\n(.+?)\n```", README, re.DOTALL)
 CURL_LINES = [command for command in COMMANDS if command.startswith("curl")]
-
-
-def end(process):
-    """Press Ctrl-C for a process of ours; return what of its family is left a minute later."""
-    family = [*process.children(recursive=True), process]
-    os.killpg(process.pid, signal.SIGINT)
-    _, alive = psutil.wait_procs(family, timeout=120)
-    for left in alive:
-        left.kill()
-    return alive
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +40,7 @@ def running():
     assert child.poll() is None, log.read_text()
     yield process, port, log
     if process.is_running():
-        end(process)
+        press_ctrl_c(process)
 
 
 def test_the_readme_shows_the_three_first_lines():
@@ -83,7 +72,7 @@ def test_ctrl_c_stops_everything_it_started(running):
     process, port, _ = running
     family = process.children(recursive=True)
     assert any("raylet" in child.name() for child in family)
-    assert not end(process)
+    assert not press_ctrl_c(process)
     assert not any(child.is_running() for child in family)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://localhost:{port}/api/health")
@@ -124,7 +113,7 @@ def ray_head():
         env=environment, start_new_session=True,
     )  # fmt: skip
     yield f"{binaries}/serve", f"http://127.0.0.1:{dashboard_port}", environment
-    end(psutil.Process(child.pid))
+    press_ctrl_c(psutil.Process(child.pid))
     shutil.rmtree(temp_dir, ignore_errors=True)
 
 

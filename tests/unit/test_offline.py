@@ -5,12 +5,7 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 from configs.environment import PROJECT_ROOT
-
-ALONE = ["unshare", "--map-root-user", "--net", "--"]
-"""A network namespace of its own has a loopback device, which is down, and no route anywhere."""
 
 _SPEAK = """
 import socket, sys
@@ -47,14 +42,12 @@ def test_a_clone_asks_the_index_that_the_machine_is_set_to(tmp_path):
     assert told.get("PIP_NO_INDEX") == os.environ.get("PIP_NO_INDEX")
 
 
-def test_the_embedded_voice_speaks_with_the_network_cut(tmp_path, decode, assert_is_speech):
-    if shutil.which("unshare") is None:
-        pytest.skip("unshare is not installed")
-    if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets us make no network namespace")
+def test_the_embedded_voice_speaks_with_the_network_cut(
+    without_network, tmp_path, decode, assert_is_speech
+):
     file = tmp_path / "spoken.wav"
     done = subprocess.run(
-        [*ALONE, sys.executable, "-c", _SPEAK, file], cwd=PROJECT_ROOT, text=True,
+        [*without_network, sys.executable, "-c", _SPEAK, file], cwd=PROJECT_ROOT, text=True,
         capture_output=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,6 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from loguru import logger
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.requests import ClientDisconnect
 
@@ -86,15 +85,6 @@ def request_():
     request = Request()
     yield request
     request.tracer.close()
-
-
-@pytest.fixture
-def lines():
-    """The messages logged during the test, with the ids that they carry."""
-    found = []
-    sink = logger.add(lambda message: found.append(message.record), level="INFO")
-    yield found
-    logger.remove(sink)
 
 
 async def test_a_speech_that_is_heard_to_its_end(request_, lines):

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from loguru import logger
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from audio.formats import AudioFormat
@@ -122,14 +121,6 @@ class House:
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     return House(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def lines():
-    found = []
-    sink = logger.add(lambda message: found.append(message.record), level="DEBUG")
-    yield found
-    logger.remove(sink)
 
 
 def work(outcome):
